@@ -1,0 +1,76 @@
+#include "dataplane/shard/buffer_pool.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace weir {
+
+BufferPool::BufferPool(const BufferLimits& limits) : limits_(limits) {
+  for (int c = 0; c < kBufferClasses; ++c) {
+    const std::uint32_t count = limits.count[c];
+    if (count == 0) continue;
+    void* memory = mmap(nullptr, count * kBufferBytes[c], PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    memory_[c] = static_cast<std::uint8_t*>(memory);
+    headers_[c] = std::make_unique<Buffer[]>(count);
+    for (std::uint32_t i = count; i-- > 0;) {
+      Buffer& buffer = headers_[c][i];
+      buffer.data = memory_[c] + i * kBufferBytes[c];
+      buffer.capacity = static_cast<std::uint32_t>(kBufferBytes[c]);
+      buffer.size_class = static_cast<BufferClass>(c);
+      buffer.next = free_[c];
+      free_[c] = &buffer;
+    }
+  }
+}
+
+BufferPool::~BufferPool() {
+  for (int c = 0; c < kBufferClasses; ++c) {
+    if (memory_[c] != nullptr) munmap(memory_[c], limits_.count[c] * kBufferBytes[c]);
+  }
+}
+
+Buffer* BufferPool::take(BufferClass size_class) {
+  const int c = static_cast<int>(size_class);
+  Buffer* buffer = free_[c];
+  if (buffer == nullptr) return nullptr;
+  free_[c] = buffer->next;
+  buffer->next = nullptr;
+  buffer->refs = 1;
+  ++in_use_[c];
+  peak_[c] = std::max(peak_[c], in_use_[c]);
+  touched_[c] = std::max(touched_[c], in_use_[c]);
+  return buffer;
+}
+
+void BufferPool::give_back(Buffer* buffer) {
+  const int c = static_cast<int>(buffer->size_class);
+  buffer->next = free_[c];
+  free_[c] = buffer;
+  DCHECK(in_use_[c] > 0);
+  --in_use_[c];
+}
+
+void BufferPool::trim() {
+  for (int c = 0; c < kBufferClasses; ++c) {
+    // The free list is a stack: what lies deeper than the peak of the last period was not touched in it.
+    const std::uint32_t keep = peak_[c] - std::min(peak_[c], in_use_[c]);
+    if (touched_[c] > peak_[c] || (c >= static_cast<int>(BufferClass::kBulk) && peak_[c] == in_use_[c] &&
+                                   touched_[c] > in_use_[c])) {
+      Buffer* buffer = free_[c];
+      for (std::uint32_t i = 0; i < keep && buffer != nullptr; ++i) buffer = buffer->next;
+      for (std::uint32_t i = 0; i < touched_[c] - in_use_[c] && buffer != nullptr; ++i) {
+        madvise(buffer->data, buffer->capacity, MADV_DONTNEED);
+        buffer = buffer->next;
+      }
+      touched_[c] = std::max(peak_[c], in_use_[c]);
+    }
+    peak_[c] = in_use_[c];
+  }
+}
+
+}  // namespace weir

@@ -1,0 +1,103 @@
+// The payload buffers of one shard: four size classes, address space reserved at start, memory
+// touched only when used. Most recently used first, so that few buffers stay hot. Not thread-safe.
+//
+// A Buffer is counted, not copied: every frame that points into it holds one reference
+// (docs/design/STYLE.md, "Few hot buffers").
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace weir {
+
+enum class BufferClass : std::uint8_t { kSmall, kMedium, kBulk, kFrame };
+inline constexpr int kBufferClasses = 4;
+// Small: an idle or interactive flow. Medium: heads and short bursts. Bulk: measured best size of one
+// receive (docs/design/PERFORMANCE.md). Frame: the largest legal frame with room for its prefix.
+inline constexpr std::size_t kBufferBytes[kBufferClasses] = {4096, 65536, 1048576, 16781312};
+
+struct Buffer {
+  std::uint8_t* data = nullptr;
+  std::uint32_t capacity = 0;
+  std::uint32_t refs = 0;
+  BufferClass size_class = BufferClass::kSmall;
+  Buffer* next = nullptr;  // free list
+};
+
+struct BufferLimits {
+  std::uint32_t count[kBufferClasses];
+};
+
+class BufferPool {
+ public:
+  explicit BufferPool(const BufferLimits& limits);
+  ~BufferPool();
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  // One reference, owned by the caller; nullptr when the class is used up (the caller waits or falls
+  // back to a smaller class; nothing is allocated).
+  Buffer* take(BufferClass size_class);
+  static void ref(Buffer* buffer) { ++buffer->refs; }
+  void unref(Buffer* buffer) {
+    if (--buffer->refs == 0) give_back(buffer);
+  }
+  std::uint32_t in_use(BufferClass c) const { return in_use_[static_cast<int>(c)]; }
+  std::uint32_t limit(BufferClass c) const { return limits_.count[static_cast<int>(c)]; }
+
+  // Gives the memory of buffers that have been free since the last call back to the kernel.
+  // Called about once a second.
+  void trim();
+
+ private:
+  void give_back(Buffer* buffer);
+
+  BufferLimits limits_;
+  Buffer* free_[kBufferClasses] = {};
+  std::uint32_t in_use_[kBufferClasses] = {};
+  std::uint32_t peak_[kBufferClasses] = {};     // since the last trim
+  std::uint32_t touched_[kBufferClasses] = {};  // buffers that may have resident memory
+  std::unique_ptr<Buffer[]> headers_[kBufferClasses];
+  std::uint8_t* memory_[kBufferClasses] = {};
+};
+
+// Owns one reference.
+class BufferRef {
+ public:
+  BufferRef() = default;
+  BufferRef(BufferPool& pool, Buffer* owned) : pool_(&pool), buffer_(owned) {}
+  BufferRef(BufferRef&& other) noexcept
+      : pool_(other.pool_), buffer_(std::exchange(other.buffer_, nullptr)) {}
+  BufferRef& operator=(BufferRef&& other) noexcept {
+    if (this != &other) {
+      reset();
+      pool_ = other.pool_;
+      buffer_ = std::exchange(other.buffer_, nullptr);
+    }
+    return *this;
+  }
+  BufferRef(const BufferRef&) = delete;
+  BufferRef& operator=(const BufferRef&) = delete;
+  ~BufferRef() { reset(); }
+
+  void reset() {
+    if (buffer_ != nullptr) pool_->unref(std::exchange(buffer_, nullptr));
+  }
+  BufferRef share() const {
+    if (buffer_ == nullptr) return {};
+    BufferPool::ref(buffer_);
+    return {*pool_, buffer_};
+  }
+  Buffer* release() { return std::exchange(buffer_, nullptr); }
+  Buffer* get() const { return buffer_; }
+  Buffer* operator->() const { return buffer_; }
+  explicit operator bool() const { return buffer_ != nullptr; }
+
+ private:
+  BufferPool* pool_ = nullptr;
+  Buffer* buffer_ = nullptr;
+};
+
+}  // namespace weir
