@@ -1,0 +1,51 @@
+// What identities persist: change histories by identifier, and the current attestation of each
+// purpose. A database implements this; the in-memory one is for tests and the simulator.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "control/identity/identifier.h"
+
+namespace weir {
+
+enum class Purpose : std::uint8_t { kSecureChannel, kCredentials };
+
+class IdentityStore {
+ public:
+  virtual ~IdentityStore() = default;
+
+  // nullopt when unknown.
+  virtual Result<std::optional<Bytes>> history(const Identifier& id) = 0;
+
+  // In one transaction: hands the stored history (or nullopt) to `decide`; true stores `received`
+  // in its place, false leaves it, an error aborts and is passed on. This is how the rules of
+  // spec/03 §2.9 stay out of the database code and still race with nobody.
+  using Decide = std::function<Result<bool>(const std::optional<Bytes>& stored)>;
+  virtual Status update_history(const Identifier& id, ByteSpan received, const Decide& decide) = 0;
+
+  virtual Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) = 0;
+  // Replaces.
+  virtual Status put_purpose_key(const Identifier& id, Purpose purpose, ByteSpan attestation) = 0;
+};
+
+class MemoryIdentityStore final : public IdentityStore {
+ public:
+  Result<std::optional<Bytes>> history(const Identifier& id) override;
+  Status update_history(const Identifier& id, ByteSpan received, const Decide& decide) override;
+  Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) override;
+  Status put_purpose_key(const Identifier& id, Purpose purpose, ByteSpan attestation) override;
+
+  std::size_t histories() const { return histories_.size(); }
+
+ private:
+  std::map<Identifier, Bytes> histories_;
+  std::map<std::pair<Identifier, Purpose>, Bytes> purpose_keys_;
+};
+
+}  // namespace weir
