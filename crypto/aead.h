@@ -12,6 +12,7 @@
 // make_key nothing allocates, locks or throws. There is no global state.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,13 @@ inline constexpr std::size_t kAeadKeyBytes = 32;
 inline constexpr std::size_t kAeadSegmentsMax = 8;
 // One text or segment. Frames end at 16 MiB; the interfaces below us count in int.
 inline constexpr std::size_t kAeadTextBytesMax = std::size_t{1} << 30;
+
+// GCM's 12 bytes for a counter of the wire.
+inline std::array<std::uint8_t, 12> aead_nonce(std::uint64_t nonce) {
+  std::array<std::uint8_t, 12> out{};
+  store_be64(out.data() + 4, nonce);
+  return out;
+}
 
 // A slot for one expanded key. Move-only; made once by a back end (this allocates), keyed as often
 // as needed by the same kind of back end, wiped on destruction. Use before the first set_key is our

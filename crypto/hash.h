@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -12,6 +13,8 @@
 namespace weir {
 
 using Hash256 = std::array<std::uint8_t, 32>;
+
+inline constexpr std::size_t kHkdfOutputsMax = 8;  // Ockam needs 2 or 3; RFC 5869 allows 255
 
 Hash256 sha256(ByteSpan data);
 // SHA-256(a || b), without joining them first: Noise's MixHash.
