@@ -1,0 +1,141 @@
+// What this machine knows about identities: histories, purpose keys, policies, attributes,
+// credentials, members and tokens of an authority, imported projects. Reached through State.
+// Values are stored as the caller encoded them; verification is the caller's. Same errors and
+// guarantees as state.h.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "control/store/database.h"
+#include "control/store/records.h"
+
+namespace weir {
+
+// Change histories of all known identities, ours and peers' (spec 03 §2.9).
+class HistoryStore {
+ public:
+  explicit HistoryStore(Database& db) : db_(db) {}
+  // Called with the stored history (nullopt: unknown); returns what to store, nullopt to leave as it
+  // is, or an error, which is passed on. Runs inside the transaction: must not use the state itself.
+  using Decide =
+      std::function<Result<std::optional<Bytes>>(const std::optional<Bytes>& stored)>;
+
+  Result<std::optional<Bytes>> find(std::string_view identifier);
+  Status put(std::string_view identifier, ByteSpan history);
+  // Compare and replace in one transaction.
+  Status update(std::string_view identifier, const Decide& decide);
+  Status remove(std::string_view identifier);
+
+ private:
+  Database& db_;
+};
+
+// Newest attestation by (identifier, purpose); purpose is `SC_PK` or `C_PK` (spec 03 §3.2).
+inline constexpr char kPurposeSecureChannel[] = "SC_PK";
+inline constexpr char kPurposeCredentials[] = "C_PK";
+class PurposeKeyStore {
+ public:
+  explicit PurposeKeyStore(Database& db) : db_(db) {}
+  Result<std::optional<Bytes>> find(std::string_view identifier, std::string_view purpose);
+  Status put(std::string_view identifier, std::string_view purpose, ByteSpan attestation);
+  Status remove(std::string_view identifier, std::string_view purpose);
+
+ private:
+  Database& db_;
+};
+
+class PolicyStore {
+ public:
+  explicit PolicyStore(Database& db) : db_(db) {}
+  Status put(const PolicyRecord& policy);
+  Result<std::optional<PolicyRecord>> find(std::string_view node, PolicyScope scope,
+                                           std::string_view subject, std::string_view action);
+  Result<std::vector<PolicyRecord>> list(std::string_view node);
+  // kNotFound if there is none.
+  Status remove(std::string_view node, PolicyScope scope, std::string_view subject,
+                std::string_view action);
+
+ private:
+  Database& db_;
+};
+
+// One entry per (node, subject): attributes from a second authority replace the first (§4.5).
+class AttributesStore {
+ public:
+  explicit AttributesStore(Database& db) : db_(db) {}
+  Status put(const AttributesRecord& record);
+  // Only what has not expired at `now` and was attested by that authority.
+  Result<std::optional<AttributesRecord>> find(std::string_view node, std::string_view identifier,
+                                               std::string_view attested_by, std::uint64_t now);
+  Result<std::vector<AttributesRecord>> list(std::string_view node, std::uint64_t now);
+  Status remove_expired(std::string_view node, std::uint64_t now);
+
+ private:
+  Database& db_;
+};
+
+// Our own cached credentials, by (node, issuer, subject, scope).
+class CredentialStore {
+ public:
+  explicit CredentialStore(Database& db) : db_(db) {}
+  Status put(const CredentialRecord& record);
+  Result<std::optional<CredentialRecord>> find(std::string_view node, std::string_view issuer,
+                                               std::string_view subject, std::string_view scope);
+  Result<std::vector<CredentialRecord>> list(std::string_view node);
+  Status remove(std::string_view node, std::string_view issuer, std::string_view subject,
+                std::string_view scope);
+
+ private:
+  Database& db_;
+};
+
+// Members of an authority (spec 03 §8.2).
+class MemberStore {
+ public:
+  explicit MemberStore(Database& db) : db_(db) {}
+  Status put(const MemberRecord& record);  // inserts or replaces
+  Result<std::optional<MemberRecord>> find(std::string_view authority, std::string_view identifier);
+  Result<std::vector<MemberRecord>> list(std::string_view authority);
+  Result<bool> remove(std::string_view authority, std::string_view identifier);
+  // Replaces all pre-trusted members by these, in one transaction.
+  Status replace_pre_trusted(std::string_view authority, const std::vector<MemberRecord>& members);
+
+ private:
+  Database& db_;
+};
+
+// Tokens an authority has issued (spec 03 §9.2).
+class EnrollmentTokenStore {
+ public:
+  explicit EnrollmentTokenStore(Database& db) : db_(db) {}
+  // Also drops expired ones.
+  Status put(const EnrollmentTokenRecord& record);
+  // Takes one use of a token that has not expired, deleting it with its last use, in one transaction:
+  // two clients cannot both take the last. nullopt: unknown, used up or expired.
+  Result<std::optional<EnrollmentTokenRecord>> use(std::string_view one_time_code,
+                                                   std::uint64_t now);
+
+ private:
+  Database& db_;
+};
+
+// Imported projects; the first becomes default, and so does `make_default`.
+class ProjectStore {
+ public:
+  explicit ProjectStore(Database& db) : db_(db) {}
+  Status put(ProjectRecord& record, bool make_default = false);
+  Result<ProjectRecord> get(std::string_view name);
+  Result<ProjectRecord> get_default();
+  Result<std::vector<ProjectRecord>> list();
+  Status remove(std::string_view name);
+
+ private:
+  Database& db_;
+};
+
+}  // namespace weir
