@@ -6,12 +6,13 @@
 // behind. EXTRA also syncs the directory after the journal is removed: what a call acknowledged
 // survives kill -9 and power loss. secure_delete overwrites deleted secrets.
 //
-// Two processes: a busy database is waited for (10 s, then kTimeout). Everything that reads and then
-// writes does so in a Transaction, which is BEGIN IMMEDIATE: no lost update, no deadlock by upgrade.
+// Two processes: a busy database is waited for (10 s, then kTimeout). Everything that reads and
+// then writes does so in a Transaction, which is BEGIN IMMEDIATE: no lost update, no deadlock by
+// upgrade.
 //
 // One thread at a time may use a Database; none of it may be used across fork().
-// Errors: kExhausted disk full (nothing changed) · kTimeout locked by another process · kRefused not
-// our database · kUnsupported made by a newer weir · kInvalid not a database or damaged ·
+// Errors: kExhausted disk full (nothing changed) · kTimeout locked by another process · kRefused
+// not our database · kUnsupported made by a newer weir · kInvalid not a database or damaged ·
 // kAlreadyExists a unique value exists · kIo everything else the file system says.
 #pragma once
 
@@ -42,10 +43,10 @@ struct Schema {
 };
 
 struct DatabaseOptions {
-  std::string path;                  // absolute; empty = in memory
-  const char* vfs = nullptr;         // registered SQLite VFS; nullptr = the operating system's files
+  std::string path;           // absolute; empty = in memory
+  const char* vfs = nullptr;  // registered SQLite VFS; nullptr = the operating system's files
   std::uint32_t busy_timeout_ms = 10'000;
-  bool create = true;                // false: a missing file is kNotFound
+  bool create = true;  // false: a missing file is kNotFound
 };
 
 // A prepared statement; finalized on destruction. Parameters are numbered in the order given.

@@ -1,11 +1,11 @@
-// A disk in memory that fails on purpose: a SQLite VFS for the simulator and for tests of the store.
-// Pass name() as StateOptions::vfs.
+// A disk in memory that fails on purpose: a SQLite VFS for the simulator and for tests of the
+// store. Pass name() as StateOptions::vfs.
 //
-// The disk keeps two things: what programs see, and what has reached the platter. A write is seen at
-// once and becomes durable with the sync of its file; creating or removing a file becomes durable with
-// the sync of its directory. crash() throws away what is not durable, or keeps a seeded random part
-// of it with the last kept write torn, which is what real disks do. Locks are within the process: two
-// Databases on one FaultVfs exclude each other as two processes would.
+// The disk keeps two things: what programs see, and what has reached the platter. A write is seen
+// at once and becomes durable with the sync of its file; creating or removing a file becomes
+// durable with the sync of its directory. crash() throws away what is not durable, or keeps a
+// seeded random part of it with the last kept write torn, which is what real disks do. Locks are
+// within the process: two Databases on one FaultVfs exclude each other as two processes would.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ class FaultVfs {
   std::uint64_t operations() const;
   // From the n-th such operation from now on (0 = the next), writes that need room fail: disk full.
   void fill_up_after(std::uint64_t operations);
-  // From the n-th from now on, everything fails as if the power were gone: nothing reaches the disk.
+  // From the n-th from now on, everything fails as if the power were gone: nothing reaches the
+  // disk.
   void cut_power_after(std::uint64_t operations);
   bool power_is_cut() const;
   // Back to a healthy disk with room; what programs saw stays.

@@ -21,7 +21,8 @@ EnvLookup process_environment();
 Result<std::string> home_directory(const EnvLookup& env);
 
 // Makes the directory and its parents. One that exists already is closed to others (0700), except
-// where that would hurt: not ours, sticky (/tmp), the root, or `keep_mode` (the user's HOME itself).
+// where that would hurt: not ours, sticky (/tmp), the root, or `keep_mode` (the user's HOME
+// itself).
 Status create_home(const std::string& home, std::string_view keep_mode = {});
 
 // Node names: Unicode letters, digits, marks, `_`, `-` (spec 07 §1.3); not empty, at most 200 bytes
@@ -44,8 +45,9 @@ Result<std::string> create_node_directory(const std::string& home, std::string_v
 Status remove_node_directory(const std::string& home, std::string_view node);
 
 // The path of the node's API socket: nodes/<node>/api.sock, or, where that is too long for
-// sun_path (107 bytes), <runtime>/<hash of home and node>.sock with <runtime> = $XDG_RUNTIME_DIR/weir
-// or /tmp/weir-<uid>, made 0700; refused if it belongs to somebody else. Same answer every time.
+// sun_path (107 bytes), <runtime>/<hash of home and node>.sock with <runtime> =
+// $XDG_RUNTIME_DIR/weir or /tmp/weir-<uid>, made 0700; refused if it belongs to somebody else. Same
+// answer every time.
 Result<std::string> node_socket_path(const std::string& home, std::string_view node,
                                      const EnvLookup& env);
 

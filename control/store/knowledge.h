@@ -17,13 +17,13 @@
 namespace weir {
 
 // Change histories of all known identities, ours and peers' (spec 03 §2.9).
-class HistoryStore {
+class HistoryTable {
  public:
-  explicit HistoryStore(Database& db) : db_(db) {}
-  // Called with the stored history (nullopt: unknown); returns what to store, nullopt to leave as it
-  // is, or an error, which is passed on. Runs inside the transaction: must not use the state itself.
-  using Decide =
-      std::function<Result<std::optional<Bytes>>(const std::optional<Bytes>& stored)>;
+  explicit HistoryTable(Database& db) : db_(db) {}
+  // Called with the stored history (nullopt: unknown); returns what to store, nullopt to leave as
+  // it is, or an error, which is passed on. Runs inside the transaction: must not use the state
+  // itself.
+  using Decide = std::function<Result<std::optional<Bytes>>(const std::optional<Bytes>& stored)>;
 
   Result<std::optional<Bytes>> find(std::string_view identifier);
   Status put(std::string_view identifier, ByteSpan history);
@@ -38,9 +38,9 @@ class HistoryStore {
 // Newest attestation by (identifier, purpose); purpose is `SC_PK` or `C_PK` (spec 03 §3.2).
 inline constexpr char kPurposeSecureChannel[] = "SC_PK";
 inline constexpr char kPurposeCredentials[] = "C_PK";
-class PurposeKeyStore {
+class PurposeKeyTable {
  public:
-  explicit PurposeKeyStore(Database& db) : db_(db) {}
+  explicit PurposeKeyTable(Database& db) : db_(db) {}
   Result<std::optional<Bytes>> find(std::string_view identifier, std::string_view purpose);
   Status put(std::string_view identifier, std::string_view purpose, ByteSpan attestation);
   Status remove(std::string_view identifier, std::string_view purpose);
@@ -49,9 +49,9 @@ class PurposeKeyStore {
   Database& db_;
 };
 
-class PolicyStore {
+class PolicyTable {
  public:
-  explicit PolicyStore(Database& db) : db_(db) {}
+  explicit PolicyTable(Database& db) : db_(db) {}
   Status put(const PolicyRecord& policy);
   Result<std::optional<PolicyRecord>> find(std::string_view node, PolicyScope scope,
                                            std::string_view subject, std::string_view action);
@@ -65,9 +65,9 @@ class PolicyStore {
 };
 
 // One entry per (node, subject): attributes from a second authority replace the first (§4.5).
-class AttributesStore {
+class AttributesTable {
  public:
-  explicit AttributesStore(Database& db) : db_(db) {}
+  explicit AttributesTable(Database& db) : db_(db) {}
   Status put(const AttributesRecord& record);
   // Only what has not expired at `now` and was attested by that authority.
   Result<std::optional<AttributesRecord>> find(std::string_view node, std::string_view identifier,
@@ -80,9 +80,9 @@ class AttributesStore {
 };
 
 // Our own cached credentials, by (node, issuer, subject, scope).
-class CredentialStore {
+class CredentialTable {
  public:
-  explicit CredentialStore(Database& db) : db_(db) {}
+  explicit CredentialTable(Database& db) : db_(db) {}
   Status put(const CredentialRecord& record);
   Result<std::optional<CredentialRecord>> find(std::string_view node, std::string_view issuer,
                                                std::string_view subject, std::string_view scope);
@@ -95,9 +95,9 @@ class CredentialStore {
 };
 
 // Members of an authority (spec 03 §8.2).
-class MemberStore {
+class MemberTable {
  public:
-  explicit MemberStore(Database& db) : db_(db) {}
+  explicit MemberTable(Database& db) : db_(db) {}
   Status put(const MemberRecord& record);  // inserts or replaces
   Result<std::optional<MemberRecord>> find(std::string_view authority, std::string_view identifier);
   Result<std::vector<MemberRecord>> list(std::string_view authority);
@@ -110,13 +110,13 @@ class MemberStore {
 };
 
 // Tokens an authority has issued (spec 03 §9.2).
-class EnrollmentTokenStore {
+class EnrollmentTokenTable {
  public:
-  explicit EnrollmentTokenStore(Database& db) : db_(db) {}
+  explicit EnrollmentTokenTable(Database& db) : db_(db) {}
   // Also drops expired ones.
   Status put(const EnrollmentTokenRecord& record);
-  // Takes one use of a token that has not expired, deleting it with its last use, in one transaction:
-  // two clients cannot both take the last. nullopt: unknown, used up or expired.
+  // Takes one use of a token that has not expired, deleting it with its last use, in one
+  // transaction: two clients cannot both take the last. nullopt: unknown, used up or expired.
   Result<std::optional<EnrollmentTokenRecord>> use(std::string_view one_time_code,
                                                    std::uint64_t now);
 
@@ -125,9 +125,9 @@ class EnrollmentTokenStore {
 };
 
 // Imported projects; the first becomes default, and so does `make_default`.
-class ProjectStore {
+class ProjectTable {
  public:
-  explicit ProjectStore(Database& db) : db_(db) {}
+  explicit ProjectTable(Database& db) : db_(db) {}
   Status put(ProjectRecord& record, bool make_default = false);
   Result<ProjectRecord> get(std::string_view name);
   Result<ProjectRecord> get_default();

@@ -23,7 +23,7 @@ struct NodeRecord {
   bool is_default = false;
   bool is_authority = false;
   std::uint64_t created_at = 0;
-  std::string options = "{}";         // JSON: how the node was created, for `node start`
+  std::string options = "{}";  // JSON: how the node was created, for `node start`
 };
 
 struct IdentityRecord {

@@ -1,8 +1,8 @@
-// weir's state on disk: named nodes, identities and vaults with their default rules (spec 03 §6), what
-// nodes carry, and what identities know. One object per process; one thread at a time.
-// Each call is one transaction: done durably when it returns, or failed and nothing changed.
-// Errors are those of database.h; kNotFound and kAlreadyExists name the thing; kRefused says who
-// uses it. Texts are those that the command prints (spec 07 §4, §8).
+// weir's state on disk: named nodes, identities and vaults with their default rules (spec 03 §6),
+// what nodes carry, and what identities know. One object per process; one thread at a time. Each
+// call is one transaction: done durably when it returns, or failed and nothing changed. Errors are
+// those of database.h; kNotFound and kAlreadyExists name the thing; kRefused says who uses it.
+// Texts are those that the command prints (spec 07 §4, §8).
 #pragma once
 
 #include <functional>
@@ -20,13 +20,13 @@
 namespace weir {
 
 // Nodes (spec 03 §6.5). Lists are in the order of creation.
-class NodeStore {
+class NodeTable {
  public:
-  explicit NodeStore(Database& db) : db_(db) {}
+  explicit NodeTable(Database& db) : db_(db) {}
 
-  // Inserts, or takes over the row of the same name. Refused (kAlreadyExists, "already running") when
-  // that row's process is alive, unless skip_running_check. Becomes default if it already was, if
-  // there is no node, or if the default node is stopped; record.is_default is an output. The row
+  // Inserts, or takes over the row of the same name. Refused (kAlreadyExists, "already running")
+  // when that row's process is alive, unless skip_running_check. Becomes default if it already was,
+  // if there is no node, or if the default node is stopped; record.is_default is an output. The row
   // keeps its listener address if the record brings none. Two processes may race: one wins.
   Status claim(NodeRecord& record, bool skip_running_check = false);
   // Changes every column but name, is_default, created_at. kNotFound if it does not exist.
@@ -49,13 +49,13 @@ class NodeStore {
 };
 
 // Named identities (spec 03 §6.4).
-class IdentityStore {
+class IdentityTable {
  public:
-  explicit IdentityStore(Database& db) : db_(db) {}
+  explicit IdentityTable(Database& db) : db_(db) {}
 
   // Stores name and history together. The first is default if there is no default; is_default is an
-  // output. A name in use is kAlreadyExists; an identifier that has a name is renamed (kRefused if a
-  // node uses the old name). An empty history leaves the known one alone.
+  // output. A name in use is kAlreadyExists; an identifier that has a name is renamed (kRefused if
+  // a node uses the old name). An empty history leaves the known one alone.
   Status create(IdentityRecord& record, ByteSpan change_history);
   Result<IdentityRecord> get(std::string_view name);
   Result<IdentityRecord> get_by_identifier(std::string_view identifier);
@@ -71,9 +71,9 @@ class IdentityStore {
 };
 
 // Named vaults (spec 03 §6.3, 02 §12.4): rows only; control/vault opens them.
-class VaultStore {
+class VaultTable {
  public:
-  VaultStore(Database& db, std::string home) : db_(db), home_(std::move(home)) {}
+  VaultTable(Database& db, std::string home) : db_(db), home_(std::move(home)) {}
 
   // The first vault without a path lives in the main database, a later one in <home>/vault-<name>.
   // A given path must not exist. The first vault ever is default and stays the only one flagged.
@@ -84,8 +84,8 @@ class VaultStore {
   // there are several.
   Result<VaultRecord> get_default_or_create();
   Result<VaultRecord> get_or_create(std::string_view name);
-  // Refused while identities use it. The main database's vault takes all its secrets and all purpose
-  // keys along; a file vault its file.
+  // Refused while identities use it. The main database's vault takes all its secrets and all
+  // purpose keys along; a file vault its file.
   Status remove(std::string_view name);
   // File vaults only: copies, records the new path, removes the old file.
   Status move(std::string_view name, const std::string& path);
@@ -96,9 +96,9 @@ class VaultStore {
 };
 
 // What nodes carry: portals, relays, listeners, services, each with its creation options.
-class ResourceStore {
+class ResourceTable {
  public:
-  explicit ResourceStore(Database& db) : db_(db) {}
+  explicit ResourceTable(Database& db) : db_(db) {}
 
   Status put(const NodeResource& resource);  // inserts or replaces
   Result<NodeResource> get(std::string_view node, std::string_view kind, std::string_view name);
@@ -120,21 +120,22 @@ struct StateOptions {
 class State {
  public:
   // Creates home (create_home) and database.sqlite3 (0600) as needed. A database of a real ockam is
-  // kRefused with the advice to set WEIR_HOME, one of a newer weir kUnsupported; both stay untouched.
+  // kRefused with the advice to set WEIR_HOME, one of a newer weir kUnsupported; both stay
+  // untouched.
   static Result<std::unique_ptr<State>> open(const StateOptions& options);
 
-  NodeStore& nodes() { return nodes_; }
-  IdentityStore& identities() { return identities_; }
-  VaultStore& vaults() { return vaults_; }
-  ResourceStore& resources() { return resources_; }
-  HistoryStore& histories() { return histories_; }
-  PurposeKeyStore& purpose_keys() { return purpose_keys_; }
-  PolicyStore& policies() { return policies_; }
-  AttributesStore& attributes() { return attributes_; }
-  CredentialStore& credentials() { return credentials_; }
-  MemberStore& members() { return members_; }
-  EnrollmentTokenStore& enrollment_tokens() { return enrollment_tokens_; }
-  ProjectStore& projects() { return projects_; }
+  NodeTable& nodes() { return nodes_; }
+  IdentityTable& identities() { return identities_; }
+  VaultTable& vaults() { return vaults_; }
+  ResourceTable& resources() { return resources_; }
+  HistoryTable& histories() { return histories_; }
+  PurposeKeyTable& purpose_keys() { return purpose_keys_; }
+  PolicyTable& policies() { return policies_; }
+  AttributesTable& attributes() { return attributes_; }
+  CredentialTable& credentials() { return credentials_; }
+  MemberTable& members() { return members_; }
+  EnrollmentTokenTable& enrollment_tokens() { return enrollment_tokens_; }
+  ProjectTable& projects() { return projects_; }
 
   const std::string& home() const { return home_; }  // empty in memory
   const std::shared_ptr<Database>& database() const { return db_; }
@@ -143,18 +144,18 @@ class State {
   State(std::shared_ptr<Database> db, std::string home);
   std::shared_ptr<Database> db_;
   std::string home_;
-  NodeStore nodes_;
-  IdentityStore identities_;
-  VaultStore vaults_;
-  ResourceStore resources_;
-  HistoryStore histories_;
-  PurposeKeyStore purpose_keys_;
-  PolicyStore policies_;
-  AttributesStore attributes_;
-  CredentialStore credentials_;
-  MemberStore members_;
-  EnrollmentTokenStore enrollment_tokens_;
-  ProjectStore projects_;
+  NodeTable nodes_;
+  IdentityTable identities_;
+  VaultTable vaults_;
+  ResourceTable resources_;
+  HistoryTable histories_;
+  PurposeKeyTable purpose_keys_;
+  PolicyTable policies_;
+  AttributesTable attributes_;
+  CredentialTable credentials_;
+  MemberTable members_;
+  EnrollmentTokenTable enrollment_tokens_;
+  ProjectTable projects_;
 };
 
 }  // namespace weir

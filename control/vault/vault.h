@@ -1,8 +1,9 @@
 // A vault holds secret keys and uses them; only X25519 secrets ever leave it, for the handshake.
 // Secrets are addressed by handle = SHA-256(public key) (spec 02 §12.1). They lie as raw blobs in a
-// 0600 file: the vault's own, or the main database (§12.2). What is read is wiped after use; SQLite's
-// page cache is freed by it unwiped, so locking memory (lock_memory_once) stays worthwhile.
-// Errors: kNotFound no such secret, kInvalid a damaged one or a wrong length, else database.h's.
+// 0600 file: the vault's own, or the main database (§12.2). What is read is wiped after use;
+// SQLite's page cache is freed by it unwiped, so locking memory (lock_memory_once) stays
+// worthwhile. Errors: kNotFound no such secret, kInvalid a damaged one or a wrong length, else
+// database.h's.
 #pragma once
 
 #include <memory>
@@ -43,8 +44,8 @@ std::unique_ptr<Vault> make_stored_vault(std::shared_ptr<Database> database, Rng
 // For tests, the simulator, and what must not outlive the process. CHECKs that memory suffices.
 std::unique_ptr<Vault> make_memory_vault(Rng& rng);
 
-// Opens a vault of the state by name; its file is created (0600) on first use. kUnsupported for KMS.
-// `rng` must outlive the vault.
+// Opens a vault of the state by name; its file is created (0600) on first use. kUnsupported for
+// KMS. `rng` must outlive the vault.
 Result<std::unique_ptr<Vault>> open_vault(State& state, std::string_view name, Rng& rng);
 
 }  // namespace weir
