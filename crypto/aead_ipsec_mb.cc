@@ -1,6 +1,7 @@
 // AES-256-GCM by Intel ipsec-mb's direct calls. Its job interface gains nothing for GCM: the
 // multi-buffer part is for modes that cannot fill the pipes with one message.
 #include "crypto/aead.h"
+#include "crypto/internal/ipsec_mb.h"
 
 #ifdef WEIR_HAVE_IPSEC_MB
 
@@ -131,21 +132,53 @@ class IpsecMbAead final : public Aead {
   mutable std::uint8_t nowhere_[16] = {};  // stands for null where there are no bytes
 };
 
+bool has(const IMB_MGR& manager, std::uint64_t features) {
+  return (manager.features & features) == features;
+}
+
+// Null: the CPU lacks what `init` needs, or the library does not trust itself here.
+template <typename Init>
+std::unique_ptr<Aead> create(std::uint64_t needed_features, Init init) {
+  ManagerPtr manager(alloc_mb_mgr(0));
+  if (manager == nullptr || !has(*manager, needed_features)) return nullptr;
+  const IMB_ARCH arch = init(manager.get());
+  const bool self_test_failed =
+      has(*manager, IMB_FEATURE_SELF_TEST) && !has(*manager, IMB_FEATURE_SELF_TEST_PASS);
+  if (arch == IMB_ARCH_NONE || arch == IMB_ARCH_NOAESNI || self_test_failed ||
+      imb_get_errno(manager.get()) != 0)
+    return nullptr;
+  const char* name = name_of(arch, manager->features);
+  return std::make_unique<IpsecMbAead>(std::move(manager), name);
+}
+
 }  // namespace
 
 std::unique_ptr<Aead> Aead::create_ipsec_mb() {
-  ManagerPtr manager(alloc_mb_mgr(0));
-  if (manager == nullptr || (manager->features & kNeededFeatures) != kNeededFeatures)
-    return nullptr;
-  IMB_ARCH arch = IMB_ARCH_NONE;
-  init_mb_mgr_auto(manager.get(), &arch);
-  const bool self_tested = (manager->features & IMB_FEATURE_SELF_TEST) == 0 ||
-                           (manager->features & IMB_FEATURE_SELF_TEST_PASS) != 0;
-  if (arch == IMB_ARCH_NONE || arch == IMB_ARCH_NOAESNI || imb_get_errno(manager.get()) != 0 ||
-      !self_tested)
-    return nullptr;
-  const std::uint64_t features = manager->features;
-  return std::make_unique<IpsecMbAead>(std::move(manager), name_of(arch, features));
+  return create(kNeededFeatures, [](IMB_MGR* manager) {
+    IMB_ARCH arch = IMB_ARCH_NONE;
+    init_mb_mgr_auto(manager, &arch);
+    return arch;
+  });
+}
+
+std::vector<std::unique_ptr<Aead>> internal::create_ipsec_mb_every_arch() {
+  struct Arch {
+    std::uint64_t features;
+    void (*init)(IMB_MGR*);
+    IMB_ARCH arch;
+  };
+  std::vector<std::unique_ptr<Aead>> all;
+  for (const Arch& each : {Arch{IMB_CPUFLAGS_SSE, init_mb_mgr_sse, IMB_ARCH_SSE},
+                           Arch{IMB_CPUFLAGS_AVX, init_mb_mgr_avx, IMB_ARCH_AVX},
+                           Arch{IMB_CPUFLAGS_AVX2, init_mb_mgr_avx2, IMB_ARCH_AVX2},
+                           Arch{IMB_CPUFLAGS_AVX512, init_mb_mgr_avx512, IMB_ARCH_AVX512}}) {
+    auto aead = create(each.features, [&each](IMB_MGR* manager) {
+      each.init(manager);
+      return each.arch;
+    });
+    if (aead != nullptr) all.push_back(std::move(aead));
+  }
+  return all;
 }
 
 }  // namespace weir
@@ -153,5 +186,6 @@ std::unique_ptr<Aead> Aead::create_ipsec_mb() {
 #else
 
 std::unique_ptr<weir::Aead> weir::Aead::create_ipsec_mb() { return nullptr; }
+std::vector<std::unique_ptr<weir::Aead>> weir::internal::create_ipsec_mb_every_arch() { return {}; }
 
 #endif
