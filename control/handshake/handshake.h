@@ -60,8 +60,7 @@ struct ChannelKeys {
   std::vector<std::string> skipped_credentials;
 };
 
-// What both ends know before the first message. Shared by every handshake of one identity until its
-// keys rotate, so that a handshake does not go to the store for its own key.
+// What a handshake works with. All must outlive it.
 struct HandshakeContext {
   Identities& identities;
   Rng& rng;
@@ -84,13 +83,15 @@ class Initiator {
   bool failed() const { return failed_; }
 
  private:
-  Initiator(const HandshakeContext& context, HandshakeOptions options, StaticKey key,
-            Bytes payload);
+  enum class Step : std::uint8_t { kStart, kWaitingForMessage2, kOver };
 
-  HandshakeContext context_;
+  Initiator(const HandshakeContext& context, HandshakeOptions options, const StaticKey& key);
+
+  Identities* identities_;
   HandshakeOptions options_;
   NoiseXx noise_;
-  Bytes payload_;
+  Bytes payload_;  // our IdentityAndCredentials
+  Step step_ = Step::kStart;
   bool failed_ = false;
 };
 
@@ -105,13 +106,15 @@ class Responder {
   bool failed() const { return failed_; }
 
  private:
-  Responder(const HandshakeContext& context, HandshakeOptions options, StaticKey key,
-            Bytes payload);
+  enum class Step : std::uint8_t { kStart, kWaitingForMessage3, kOver };
 
-  HandshakeContext context_;
+  Responder(const HandshakeContext& context, HandshakeOptions options, const StaticKey& key);
+
+  Identities* identities_;
   HandshakeOptions options_;
   NoiseXx noise_;
-  Bytes payload_;
+  Bytes payload_;  // our IdentityAndCredentials
+  Step step_ = Step::kStart;
   bool failed_ = false;
 };
 

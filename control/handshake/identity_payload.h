@@ -2,6 +2,7 @@
 // IdentityAndCredentials in messages 2 and 3, and the body of RefreshCredentials later.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -19,16 +20,20 @@ struct IdentityAndCredentials {
 
   // All three elements must be there; trailing bytes are ignored.
   static Result<IdentityAndCredentials> decode(ByteSpan cbor);
-  Bytes encode() const;
 };
 
 struct RefreshCredentials {
   ChangeHistory history;
   std::vector<CredentialAndPurposeKey> credentials;
 
-  // The array of two inside the channel message's enum variant 1.
-  static Result<RefreshCredentials> decode(ByteSpan cbor);
-  Bytes encode() const;
+  // `body`: the array of fields of the channel message's variant 1, as wire::ChannelMessage has it.
+  static Result<RefreshCredentials> decode(ByteSpan body);
 };
+
+// IdentityAndCredentials from parts that are encoded already.
+Bytes encode_identity_and_credentials(ByteSpan history, ByteSpan attestation,
+                                      std::span<const Bytes> credentials);
+// The body of a refresh message: the same without the attestation.
+Bytes encode_refresh(ByteSpan history, std::span<const Bytes> credentials);
 
 }  // namespace weir

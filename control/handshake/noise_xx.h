@@ -45,7 +45,8 @@ class NoiseXx {
   Result<Opened> read_message2(ByteSpan message);
   Result<Bytes> write_message3(ByteSpan payload);
 
-  // Responder. The payload of message 1 is in the clear, mixed and otherwise ignored.
+  // Responder. The payload of message 1 is in the clear, mixed and otherwise ignored. Mixes the
+  // first Diffie-Hellman too, so that a bad ephemeral key is refused here and changes nothing.
   Status read_message1(ByteSpan message);
   Result<Bytes> write_message2(ByteSpan payload);
   Result<Opened> read_message3(ByteSpan message);
@@ -62,7 +63,8 @@ class NoiseXx {
   const Secret<32>& chaining_key() const { return state_.ck; }  // tests
 
  private:
-  enum class Step : std::uint8_t { kStart, kMessage1, kMessage2, kMessage3 };
+  // The last message that was sent or accepted.
+  enum class Step : std::uint8_t { kNone, kMessage1, kMessage2, kMessage3 };
 
   // The part that a failed message must not change: copied, worked on, and assigned back when it
   // held.
@@ -82,7 +84,7 @@ class NoiseXx {
   Result<Bytes> decrypt_and_hash(State& state, ByteSpan sealed);
 
   Role role_;
-  Step step_ = Step::kStart;
+  Step step_ = Step::kNone;
   State state_;
   Secret<32> static_secret_;
   Secret<32> ephemeral_secret_;

@@ -45,6 +45,8 @@ struct ChangeHistory {
   // Ignores trailing bytes. An empty list decodes (and then does not verify).
   static Result<ChangeHistory> decode(ByteSpan cbor);
   Bytes encode() const;
+  // What the history claims to be, unverified. kInvalid when empty.
+  Result<Identifier> claimed_identifier() const;
 };
 
 // A change with its hash and its decoded content.
@@ -58,9 +60,11 @@ class Identity {
  public:
   // §2.8. Never looks at the clock. kRefused, or kInvalid for malformed content.
   static Result<std::shared_ptr<const Identity>> verify(
-      ChangeHistory history, const std::optional<Identifier>& expected = std::nullopt);
+      ChangeHistory history, const std::optional<Identifier>& expected = std::nullopt,
+      SignatureMemo* memo = nullptr);
   static Result<std::shared_ptr<const Identity>> decode_and_verify(
-      ByteSpan cbor, const std::optional<Identifier>& expected = std::nullopt);
+      ByteSpan cbor, const std::optional<Identifier>& expected = std::nullopt,
+      SignatureMemo* memo = nullptr);
 
   const Identifier& identifier() const { return identifier_; }
   const std::vector<VerifiedChange>& changes() const { return verified_; }

@@ -61,7 +61,8 @@ using FindIdentity = std::function<Result<IdentityPtr>(const Identifier&)>;
 Result<VerifiedCredential> verify_credential(const CredentialAndPurposeKey& credential,
                                              const std::optional<Identifier>& expected_subject,
                                              std::span<const Identifier> authorities,
-                                             const FindIdentity& find, UnixSeconds now_s);
+                                             const FindIdentity& find, UnixSeconds now_s,
+                                             SignatureMemo* memo = nullptr);
 
 // §4.2 step 4: signs `data` with the credential key that `attestation` attests.
 Result<CredentialAndPurposeKey> sign_credential(SecretStore& secrets, const CredentialData& data,

@@ -55,9 +55,9 @@ struct std::hash<weir::Identifier> {
 };
 template <>
 struct std::hash<weir::ChangeHash> {
-  std::size_t operator()(const weir::ChangeHash& hash) const noexcept {
+  std::size_t operator()(const weir::ChangeHash& change) const noexcept {
     std::size_t value = 0;
-    std::memcpy(&value, hash.bytes.data(), sizeof value);
+    std::memcpy(&value, change.bytes.data(), sizeof value);
     return value;
   }
 };

@@ -7,12 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -22,6 +21,7 @@
 #include "control/identity/identity_store.h"
 #include "control/identity/purpose_key.h"
 #include "control/identity/secret_store.h"
+#include "control/identity/signature_memo.h"
 #include "crypto/secret.h"
 
 namespace weir {
@@ -31,6 +31,7 @@ enum class OlderHistory : std::uint8_t { kRefuse, kIgnore };
 
 // A secure channel's static key, ready for a handshake.
 struct StaticKey {
+  IdentityPtr identity;  // whose it is
   Secret<32> secret;
   X25519Public public_key{};
   PurposeKeyAttestation attestation;
@@ -38,11 +39,8 @@ struct StaticKey {
 
 class Identities {
  public:
-  static constexpr std::size_t kDefaultCachedHistories = 4096;
-
   Identities(IdentityStore& store, SecretStore& secrets, Clock& clock,
-             std::size_t max_cached_histories = kDefaultCachedHistories);
-  ~Identities();
+             std::size_t max_remembered_signatures = SignatureMemo::kDefaultEntriesMax);
   Identities(const Identities&) = delete;
   Identities& operator=(const Identities&) = delete;
 
@@ -88,38 +86,43 @@ class Identities {
   // §3.3 against the stored history of the subject.
   Result<PurposeKeyAttestationData> verify_attestation(
       const PurposeKeyAttestation& attestation, const std::optional<Identifier>& expected_subject);
+  // The same for an identity at hand: verified, and known to be the newest.
+  Result<PurposeKeyAttestationData> verify_attestation(const PurposeKeyAttestation& attestation,
+                                                       const Identity& subject);
   // §4.3 at the clock's time.
   Result<VerifiedCredential> verify_credential(const CredentialAndPurposeKey& credential,
                                                const std::optional<Identifier>& expected_subject,
                                                std::span<const Identifier> authorities);
 
-  struct CacheStats {
-    std::uint64_t hits = 0;
-    std::uint64_t misses = 0;  // histories whose signatures were checked
-    std::size_t entries = 0;
-  };
-  CacheStats cache_stats() const { return {hits_, misses_, cache_.size()}; }
+  const SignatureMemo& memo() const { return memo_; }
   Clock& clock() { return clock_; }
-  IdentityStore& store() { return store_; }
+  SecretStore& secrets() { return secrets_; }
 
  private:
-  struct Cached {
-    ChangeHash key;
-    IdentityPtr identity;
+  struct Stored {
+    PurposeKeyAttestation attestation;
+    PurposeKeyAttestationData data;
+  };
+  struct OwnKey {
+    StaticKey key;
+    PurposeKeyAttestationData data;
   };
 
-  Result<IdentityPtr> verified(const ChangeHash& key, ChangeHistory history);
-  Result<std::optional<StaticKey>> stored_channel_key(const Identity& identity);
-  Result<StaticKey> make_channel_key(const Identity& identity);
+  // True when `received` belongs in the store; else `known` is the stored identity.
+  Result<bool> is_news(const Identity& received, const std::optional<Bytes>& stored,
+                       OlderHistory older, IdentityPtr& known);
+  // The attestation in the store, if it still verifies now.
+  Result<std::optional<Stored>> stored_attestation(const Identity& identity, Purpose purpose);
+  // A fresh one from now on, verified and stored.
+  Result<Stored> attest_and_store(const Identity& identity, Purpose purpose,
+                                  const PurposePublicKey& key);
+  Result<std::optional<Secret<32>>> static_secret_of(const Stored& stored);
 
   IdentityStore& store_;
   SecretStore& secrets_;
   Clock& clock_;
-  std::size_t max_cached_;
-  std::list<Cached> recent_;  // most recently used first
-  std::unordered_map<ChangeHash, std::list<Cached>::iterator> cache_;
-  std::uint64_t hits_ = 0;
-  std::uint64_t misses_ = 0;
+  SignatureMemo memo_;
+  std::map<Identifier, OwnKey> own_keys_;  // as many as this node has identities in use
 };
 
 }  // namespace weir

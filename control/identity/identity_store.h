@@ -2,6 +2,7 @@
 // purpose. A database implements this; the in-memory one is for tests and the simulator.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -23,11 +24,12 @@ class IdentityStore {
   // nullopt when unknown.
   virtual Result<std::optional<Bytes>> history(const Identifier& id) = 0;
 
-  // In one transaction: hands the stored history (or nullopt) to `decide`; true stores `received`
-  // in its place, false leaves it, an error aborts and is passed on. This is how the rules of
-  // spec/03 §2.9 stay out of the database code and still race with nobody.
-  using Decide = std::function<Result<bool>(const std::optional<Bytes>& stored)>;
-  virtual Status update_history(const Identifier& id, ByteSpan received, const Decide& decide) = 0;
+  // In one transaction: hands the stored history (nullopt: unknown) to `decide`, which returns what
+  // to store instead, nullopt to leave it as it is, or an error, which is passed on. So the rules
+  // of spec/03 §2.9 stay out of the database code and still race with nobody. `decide` must not use
+  // the store.
+  using Decide = std::function<Result<std::optional<Bytes>>(const std::optional<Bytes>& stored)>;
+  virtual Status update_history(const Identifier& id, const Decide& decide) = 0;
 
   virtual Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) = 0;
   // Replaces.
@@ -37,7 +39,7 @@ class IdentityStore {
 class MemoryIdentityStore final : public IdentityStore {
  public:
   Result<std::optional<Bytes>> history(const Identifier& id) override;
-  Status update_history(const Identifier& id, ByteSpan received, const Decide& decide) override;
+  Status update_history(const Identifier& id, const Decide& decide) override;
   Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) override;
   Status put_purpose_key(const Identifier& id, Purpose purpose, ByteSpan attestation) override;
 

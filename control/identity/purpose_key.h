@@ -43,7 +43,12 @@ struct PurposeKeyAttestation {
 // §3.3 from step 4 on: `subject` is the verified, newest known identity that `attestation` names.
 // kRefused when any rule fails.
 Result<PurposeKeyAttestationData> verify_attestation(const PurposeKeyAttestation& attestation,
-                                                     const Identity& subject, UnixSeconds now_s);
+                                                     const Identity& subject, UnixSeconds now_s,
+                                                     SignatureMemo* memo = nullptr);
+
+// Steps 5-8 alone: what may change while an attestation that verified lies in memory.
+Status check_attestation_times(const PurposeKeyAttestationData& data, const Identity& subject,
+                               UnixSeconds now_s);
 
 // Signed by the identity's latest key. `expires_at_s` is clamped to that key's
 // attestations_valid_until (a longer one would be refused by everybody, §3.3).

@@ -39,8 +39,11 @@ Bytes wrap_envelope(DataType type, ByteSpan inner);
 // type or malformed CBOR. Trailing bytes are ignored.
 Result<ByteSpan> open_envelope(ByteSpan envelope, DataType type);
 
-// kRefused when the kinds differ, the key is unusable or the signature is not by `key`.
+class SignatureMemo;
+
+// kRefused when the kinds differ, the key is unusable or the signature is not by `key`. A memo
+// saves the arithmetic for what was verified before; all other rules are always checked.
 Status check_signature(const VerifyingKey& key, const ChangeHash& message,
-                       const SignatureValue& signature);
+                       const SignatureValue& signature, SignatureMemo* memo = nullptr);
 
 }  // namespace weir

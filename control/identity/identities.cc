@@ -1,0 +1,283 @@
+#include "control/identity/identities.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/hex.h"
+
+namespace weir {
+
+Identities::Identities(IdentityStore& store, SecretStore& secrets, Clock& clock,
+                       std::size_t max_remembered_signatures)
+    : store_(store), secrets_(secrets), clock_(clock), memo_(max_remembered_signatures) {}
+
+// --- identities of our own
+
+Result<IdentityPtr> Identities::create(KeyKind kind) {
+  Result<VerifyingKey> key = secrets_.create_signing_key(kind);
+  if (!key) return pass(key);
+  return create_with_key(*key, ChangeOptions::starting_at(clock_.unix_seconds()));
+}
+
+Result<IdentityPtr> Identities::create_with_key(const VerifyingKey& key,
+                                                const ChangeOptions& options) {
+  Result<IdentityPtr> identity = create_first_change(secrets_, key, options);
+  if (!identity) return identity;
+  return remember(*identity, OlderHistory::kRefuse);
+}
+
+Result<IdentityPtr> Identities::rotate_key(const Identifier& id, KeyKind kind) {
+  Result<IdentityPtr> old = get(id);
+  if (!old) return old;
+  Result<VerifyingKey> key = secrets_.create_signing_key(kind);
+  if (!key) return pass(key);
+  // A clock that went back must not produce a history that nobody accepts.
+  ChangeOptions options = ChangeOptions::starting_at(
+      std::max(clock_.unix_seconds(), (*old)->latest().data.attestations_valid_from_s));
+  Result<IdentityPtr> rotated = rotate(secrets_, **old, *key, options);
+  if (!rotated) return rotated;
+  rotated = remember(*rotated, OlderHistory::kRefuse);
+  // Only now is the old secret of no use; a crash before this line leaves one too many, not one too
+  // few. Failing to delete it changes nothing for the identity.
+  if (rotated) (void)secrets_.remove_signing_key((*old)->primary_key());
+  return rotated;
+}
+
+Result<std::optional<Identities::Stored>> Identities::stored_attestation(const Identity& identity,
+                                                                         Purpose purpose) {
+  Result<std::optional<Bytes>> raw = store_.purpose_key(identity.identifier(), purpose);
+  if (!raw) return pass(raw);
+  if (!*raw) return std::optional<Stored>{};
+  Result<PurposeKeyAttestation> attestation = PurposeKeyAttestation::decode(**raw);
+  if (!attestation) return std::optional<Stored>{};
+  Result<PurposeKeyAttestationData> data =
+      weir::verify_attestation(*attestation, identity, clock_.unix_seconds(), &memo_);
+  if (!data) return std::optional<Stored>{};
+  return Stored{std::move(*attestation), std::move(*data)};
+}
+
+Result<Identities::Stored> Identities::attest_and_store(const Identity& identity, Purpose purpose,
+                                                        const PurposePublicKey& key) {
+  const UnixSeconds now_s = clock_.unix_seconds();
+  Result<PurposeKeyAttestation> attestation =
+      attest(secrets_, identity, key, now_s, now_s + kPurposeKeyLifeSeconds);
+  if (!attestation) return pass(attestation);
+  Result<PurposeKeyAttestationData> data =
+      weir::verify_attestation(*attestation, identity, now_s, &memo_);
+  if (!data) return pass(data);
+  Status stored = store_.put_purpose_key(identity.identifier(), purpose, attestation->encode());
+  if (!stored) return pass(stored);
+  return Stored{std::move(*attestation), std::move(*data)};
+}
+
+Result<std::optional<Secret<32>>> Identities::static_secret_of(const Stored& stored) {
+  const X25519Public* key = std::get_if<X25519Public>(&stored.data.public_key);
+  if (key == nullptr) return std::optional<Secret<32>>{};
+  Result<Secret<32>> secret = secrets_.x25519_secret(*key);
+  if (secret) return std::optional<Secret<32>>(std::move(*secret));
+  if (secret.error().code == Errc::kNotFound) return std::optional<Secret<32>>{};
+  return pass(secret);
+}
+
+Result<StaticKey> Identities::secure_channel_key(const Identifier& id) {
+  if (const auto own = own_keys_.find(id); own != own_keys_.end()) {
+    const OwnKey& cached = own->second;
+    if (check_attestation_times(cached.data, *cached.key.identity, clock_.unix_seconds())) {
+      return cached.key;
+    }
+    own_keys_.erase(own);
+  }
+  Result<IdentityPtr> identity = get(id);
+  if (!identity) return pass(identity);
+  Result<std::optional<Stored>> stored = stored_attestation(**identity, Purpose::kSecureChannel);
+  if (!stored) return pass(stored);
+  std::optional<Secret<32>> secret;
+  if (*stored) {
+    Result<std::optional<Secret<32>>> found = static_secret_of(**stored);
+    if (!found) return pass(found);
+    secret = std::move(*found);
+  }
+  if (!secret) {
+    Result<X25519Public> key = secrets_.create_x25519_key();
+    if (!key) return pass(key);
+    Result<Secret<32>> created = secrets_.x25519_secret(*key);
+    if (!created) return pass(created);
+    Result<Stored> fresh = attest_and_store(**identity, Purpose::kSecureChannel, *key);
+    if (!fresh) return pass(fresh);
+    secret = std::move(*created);
+    *stored = std::move(*fresh);
+  }
+  OwnKey own;
+  own.key.identity = *identity;
+  own.key.secret = std::move(*secret);
+  own.key.public_key = std::get<X25519Public>((*stored)->data.public_key);
+  own.key.attestation = std::move((*stored)->attestation);
+  own.data = std::move((*stored)->data);
+  return own_keys_.insert_or_assign(id, std::move(own)).first->second.key;
+}
+
+Result<PurposeKeyAttestation> Identities::credential_key(const Identifier& id) {
+  Result<IdentityPtr> identity = get(id);
+  if (!identity) return pass(identity);
+  Result<std::optional<Stored>> stored = stored_attestation(**identity, Purpose::kCredentials);
+  if (!stored) return pass(stored);
+  if (*stored) {
+    const VerifyingKey* key = std::get_if<VerifyingKey>(&(*stored)->data.public_key);
+    if (key != nullptr && secrets_.has_signing_key(*key)) return std::move((*stored)->attestation);
+  }
+  Result<VerifyingKey> key = secrets_.create_signing_key(KeyKind::kEd25519);
+  if (!key) return pass(key);
+  Result<Stored> fresh = attest_and_store(**identity, Purpose::kCredentials, *key);
+  if (!fresh) return pass(fresh);
+  return std::move(fresh->attestation);
+}
+
+Result<CredentialAndPurposeKey> Identities::issue_credential(const Identifier& issuer,
+                                                             const Identifier& subject,
+                                                             AttributeMap attributes,
+                                                             UnixSeconds life_s,
+                                                             std::uint64_t schema) {
+  Result<PurposeKeyAttestation> key = credential_key(issuer);
+  if (!key) return pass(key);
+  Result<PurposeKeyAttestationData> key_data = key->content();
+  if (!key_data) return pass(key_data);
+  Result<IdentityPtr> known = get(subject);
+  if (!known) return pass(known);
+  CredentialData data;
+  data.subject = subject;
+  data.subject_latest_change_hash = (*known)->latest_hash();
+  data.schema = schema;
+  data.attributes = std::move(attributes);
+  // The key may be younger than a clock that went back: nobody accepts a credential older than it.
+  data.created_at_s = std::max(clock_.unix_seconds(), key_data->created_at_s);
+  const UnixSeconds longest_s =
+      key_data->expires_at_s - std::min(key_data->expires_at_s, data.created_at_s);
+  data.expires_at_s = data.created_at_s + std::min(life_s, longest_s);
+  return sign_credential(secrets_, data, *key);
+}
+
+// --- identities of anybody
+
+Result<IdentityPtr> Identities::get(const Identifier& id) {
+  Result<std::optional<Bytes>> stored = store_.history(id);
+  if (!stored) return pass(stored);
+  if (!*stored) return fail(Errc::kNotFound, "identity not found for identifier", id.text());
+  return verify(**stored, id);
+}
+
+Result<IdentityPtr> Identities::verify(ByteSpan history,
+                                       const std::optional<Identifier>& expected) {
+  return Identity::decode_and_verify(history, expected, &memo_);
+}
+
+Result<IdentityPtr> Identities::verify(ChangeHistory history,
+                                       const std::optional<Identifier>& expected) {
+  return Identity::verify(std::move(history), expected, &memo_);
+}
+
+Result<bool> Identities::is_news(const Identity& received, const std::optional<Bytes>& stored,
+                                 OlderHistory older, IdentityPtr& known) {
+  if (!stored) return true;
+  Result<IdentityPtr> identity = verify(*stored, received.identifier());
+  if (!identity) return pass(identity);
+  known = *identity;
+  switch (compare_histories(received, *known)) {
+    case HistoryComparison::kNewer:
+      return true;
+    case HistoryComparison::kEqual:
+      return false;
+    case HistoryComparison::kOlder:
+      if (older == OlderHistory::kIgnore) return false;
+      return fail(Errc::kRefused, "an older history than the known one",
+                  received.identifier().text());
+    case HistoryComparison::kConflict:
+      break;
+  }
+  return fail(Errc::kRefused, "the history contradicts the known one",
+              received.identifier().text());
+}
+
+Result<IdentityPtr> Identities::check_against_known(const IdentityPtr& received,
+                                                    OlderHistory older) {
+  Result<std::optional<Bytes>> stored = store_.history(received->identifier());
+  if (!stored) return pass(stored);
+  IdentityPtr known;
+  Result<bool> news = is_news(*received, *stored, older, known);
+  if (!news) return pass(news);
+  return *news ? received : known;
+}
+
+Result<IdentityPtr> Identities::remember(const IdentityPtr& received, OlderHistory older) {
+  IdentityPtr newest = received;
+  Status status = store_.update_history(
+      received->identifier(),
+      [&](const std::optional<Bytes>& stored) -> Result<std::optional<Bytes>> {
+        IdentityPtr known;
+        Result<bool> news = is_news(*received, stored, older, known);
+        if (!news) return pass(news);
+        if (*news) return std::optional<Bytes>(received->encoded());
+        newest = known;
+        return std::optional<Bytes>{};
+      });
+  if (!status) return pass(status);
+  if (const auto own = own_keys_.find(newest->identifier());
+      own != own_keys_.end() && own->second.key.identity->latest_hash() != newest->latest_hash()) {
+    own_keys_.erase(own);
+  }
+  return newest;
+}
+
+Result<IdentityPtr> Identities::import_bytes(ByteSpan history,
+                                             const std::optional<Identifier>& expected,
+                                             OlderHistory older) {
+  Result<IdentityPtr> identity = verify(history, expected);
+  if (!identity) return identity;
+  return remember(*identity, older);
+}
+
+Result<IdentityPtr> Identities::import_hex(std::string_view text,
+                                           const std::optional<Identifier>& expected,
+                                           OlderHistory older) {
+  const std::optional<Bytes> raw = from_hex(text);
+  if (!raw) return fail(Errc::kInvalid, "a change history is hexadecimal text");
+  return import_bytes(*raw, expected, older);
+}
+
+Result<Bytes> Identities::export_bytes(const Identifier& id) {
+  Result<IdentityPtr> identity = get(id);
+  if (!identity) return pass(identity);
+  return (*identity)->encoded();
+}
+
+Result<std::string> Identities::export_hex(const Identifier& id) {
+  Result<IdentityPtr> identity = get(id);
+  if (!identity) return pass(identity);
+  return to_hex((*identity)->encoded());
+}
+
+Result<PurposeKeyAttestationData> Identities::verify_attestation(
+    const PurposeKeyAttestation& attestation, const std::optional<Identifier>& expected_subject) {
+  Result<PurposeKeyAttestationData> claimed = attestation.content();
+  if (!claimed) return claimed;
+  if (expected_subject && *expected_subject != claimed->subject) {
+    return fail(Errc::kRefused, "the purpose key of another identity");
+  }
+  Result<IdentityPtr> subject = get(claimed->subject);
+  if (!subject) return pass(subject);
+  return verify_attestation(attestation, **subject);
+}
+
+Result<PurposeKeyAttestationData> Identities::verify_attestation(
+    const PurposeKeyAttestation& attestation, const Identity& subject) {
+  return weir::verify_attestation(attestation, subject, clock_.unix_seconds(), &memo_);
+}
+
+Result<VerifiedCredential> Identities::verify_credential(
+    const CredentialAndPurposeKey& credential, const std::optional<Identifier>& expected_subject,
+    std::span<const Identifier> authorities) {
+  return weir::verify_credential(
+      credential, expected_subject, authorities, [this](const Identifier& id) { return get(id); },
+      clock_.unix_seconds(), &memo_);
+}
+
+}  // namespace weir
