@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/result.h"
 
 namespace weir::wire {
@@ -57,9 +58,20 @@ inline std::uint8_t* put_local_address(std::uint8_t* out, ByteSpan value) {
   return put_address(out, kTypeLocal, value);
 }
 
-// The canonical address at the start of `items`. Only for bytes that a parser of this folder has
-// accepted (or an encoder made): nothing is checked but what keeps the reads inside `items`.
-AddressView canonical_address(ByteSpan items);
+// The canonical address at the start of `bytes`; false when there is none.
+bool view_canonical_address(ByteSpan bytes, AddressView& out);
+
+// The same for bytes that a parser of this folder has accepted or an encoder has made: anything
+// else is our own mistake.
+inline AddressView canonical_address(ByteSpan items) {
+  // A random address of type 0: nearly every hop of a real route.
+  if (items.size() >= kRandomAddressBytes && load_be32(items.data()) == 0x82005820) {
+    return {kTypeLocal, items.subspan(4, 32), items.first(kRandomAddressBytes)};
+  }
+  AddressView address;
+  CHECK(view_canonical_address(items, address));
+  return address;
+}
 
 // Text of any address, "0#echo". A value that is not UTF-8 is replaced by a fixed text.
 std::string address_text(std::uint8_t type, ByteSpan value);

@@ -65,8 +65,9 @@ std::size_t transport_body_bytes(const HeadRoute& onward, const HeadRoute& ret,
                                  std::size_t payload_bytes);
 // Writes the head backwards so that it ends at `end` (exclusive), where the payload starts, and
 // returns its first byte. Room of transport_head_bytes() before `end` is the caller's promise; so
-// is writing kTracingTrailer behind the payload, which the length counts. The pieces of the routes
-// may overlap the room only where they already lie where they are to go, or to the right of it.
+// is writing kTracingTrailer behind the payload, which the length counts. The `second` pieces may
+// lie in the room, as the routes of a message that is rewritten in place do, in the order onward,
+// return; they are moved. The `first` pieces must lie elsewhere.
 std::uint8_t* put_transport_head(std::uint8_t* end, const HeadRoute& onward, const HeadRoute& ret,
                                  std::size_t payload_bytes);
 

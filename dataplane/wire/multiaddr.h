@@ -68,7 +68,7 @@ class MultiAddr {
   Bytes bytes() const;
   void encode(CborWriter& writer) const { writer.bytes(bytes()); }
 
-  void push_back(MultiAddrPart part) { parts_.push_back(std::move(part)); }
+  void push_back(MultiAddrPart part);  // data of the size that its protocol has
   void push_back(Proto proto, std::string_view text_value);  // text protocols
   void append(const MultiAddr& tail);
   // Parts [from, from + count), cut at the end.
