@@ -1,9 +1,9 @@
 // The four verbs by which a shard touches the world: submit (listen, connect, adopt, receive, send,
-// close), reap, wait and wake. Back ends: uring, epoll, sim. One Io belongs to one shard thread; only
-// wake() may be called from another. Nothing here blocks but reap().
+// close), reap, wait and wake. Back ends: uring, epoll, sim. One Io belongs to one shard thread;
+// only wake() may be called from another. Nothing here blocks but reap().
 //
-// Completion-shaped: an operation is handed over, its IoEvent comes back from a later reap(). Memory
-// given to an operation stays the Io's until that event (or until kClosed of its socket).
+// Completion-shaped: an operation is handed over, its IoEvent comes back from a later reap().
+// Memory given to an operation stays the Io's until that event (or until kClosed of its socket).
 #pragma once
 
 #include <sys/uio.h>
@@ -36,9 +36,10 @@ enum class IoEventKind : std::uint8_t {
 struct IoEvent {
   IoEventKind kind;
   std::int32_t result;
-  std::uint64_t user;     // as given at listen/connect/adopt
-  Buffer* buffer;         // kReceived with receive_any: one reference, now the shard's (nullptr if result <= 0)
-  SocketAddress peer;     // kAccepted
+  std::uint64_t user;  // as given at listen/connect/adopt
+  Buffer* buffer;  // kReceived with receive_any: one reference, now the shard's (nullptr if result
+                   // <= 0)
+  SocketAddress peer;  // kAccepted
 };
 
 struct SocketOptions {
@@ -51,8 +52,8 @@ class Io {
   virtual ~Io() = default;
   virtual const char* name() const = 0;
 
-  // Backlog 1024, SO_REUSEADDR, no SO_REUSEPORT. Accepted sockets come as kAccepted with `user` until
-  // close(). `bound` is the real address (port 0 picks one).
+  // Backlog 1024, SO_REUSEADDR, no SO_REUSEPORT. Accepted sockets come as kAccepted with `user`
+  // until close(). `bound` is the real address (port 0 picks one).
   virtual Result<SocketId> listen(const SocketAddress& address, std::uint64_t user,
                                   SocketAddress& bound) = 0;
   // Stops (false) or resumes (true) accepting; used when a limit is reached.
@@ -64,9 +65,9 @@ class Io {
                                  const SocketOptions& options) = 0;
   virtual void discard(NativeSocket socket) = 0;
 
-  // One receive may be outstanding per socket. receive_any takes a buffer of the class from the pool
-  // only when data is there, so that an idle socket holds none; if the pool has none left, the event
-  // comes when it has. receive_into fills the given memory; event.buffer is nullptr.
+  // One receive may be outstanding per socket. receive_any takes a buffer of the class from the
+  // pool only when data is there, so that an idle socket holds none; if the pool has none left, the
+  // event comes when it has. receive_into fills the given memory; event.buffer is nullptr.
   virtual void receive_any(SocketId socket, BufferClass size_class) = 0;
   virtual void receive_into(SocketId socket, MutableByteSpan into) = 0;
 
@@ -80,8 +81,8 @@ class Io {
   // kClosed is the last word. kAccepted events of a listener stop.
   virtual void close(SocketId socket, bool reset) = 0;
 
-  // Hands over what is pending and waits until there is an event, a wake() or `deadline_ns` (monotonic;
-  // 0 = do not wait). Returns the number of events.
+  // Hands over what is pending and waits until there is an event, a wake() or `deadline_ns`
+  // (monotonic; 0 = do not wait). Returns the number of events.
   virtual std::size_t reap(std::span<IoEvent> events, std::uint64_t deadline_ns) = 0;
   // From any thread: makes the current or next reap() return.
   virtual void wake() = 0;
