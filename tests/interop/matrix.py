@@ -13,7 +13,7 @@ import itertools
 import sys
 import time
 
-from harness import (MIB, Failure, Scene, check, echo_once, main, side_by_side, transfer, wait_until)
+from harness import (MIB, Failure, Scene, binary, check, echo_once, main, side_by_side, transfer, wait_until)
 
 RECOVERY_LIMIT_S = 120
 TRANSFER_LIMIT_S = 150
@@ -64,6 +64,8 @@ class Case:
 
 
 def run(topology):
+    for kind in KINDS:
+        binary(kind)                                                # skips here, not in a thread, where one is missing
     relays = KINDS if topology != "none" else [None]
     with Scene() as scene:
         cases = [Case(scene, topology, kinds) for kinds in itertools.product(KINDS, relays, KINDS)]

@@ -1,0 +1,19 @@
+# Whole nodes of weir with real clients and servers around them.
+find_program(WEIR_PYTHON python3 REQUIRED)
+
+function(weir_e2e_test name timeout_s environment)
+  add_test(NAME e2e.${name} COMMAND ${WEIR_PYTHON} ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/e2e)
+  set_tests_properties(e2e.${name} PROPERTIES LABELS e2e TIMEOUT ${timeout_s} SKIP_RETURN_CODE 77
+                       ENVIRONMENT "WEIR_BIN=$<TARGET_FILE:weir>;${environment}")
+endfunction()
+
+if(TARGET weir AND NOT WEIR_SANITIZE AND NOT WEIR_FUZZ)
+  foreach(io epoll uring)
+    weir_e2e_test(portal.${io}.one_shard 150 "WEIR_IO=${io}" portal.py)
+    weir_e2e_test(portal.${io}.two_shards 150 "WEIR_IO=${io}" portal.py --cores 0-1)
+  endforeach()
+  foreach(scenario two_hops relay_restart killed_nodes_start_again stopped_nodes_start_again two_homes two_users
+          two_commands_at_once slow_reader_slows_itself_only many_relay_restarts)
+    weir_e2e_test(${scenario} 240 "" lifecycle.py ${scenario})
+  endforeach()
+endif()
