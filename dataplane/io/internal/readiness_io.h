@@ -97,6 +97,8 @@ class ReadinessIo : public Io {
   const Net& net() const { return net_; }
   // Work that waits for no edge.
   bool has_due() const { return !ready_.empty() || !closed_.empty(); }
+  // When a paused listener tries again.
+  std::uint64_t resume_ns() const { return paused_.empty() ? kForever : resume_ns_; }
 
  private:
   using Socket = ReadinessSocket;
@@ -439,8 +441,7 @@ std::size_t ReadinessIo<Net>::reap(std::span<IoEvent> events, std::uint64_t dead
   for (;;) {
     revive();
     const bool busy = !ready_.empty() || !closed_.empty();
-    std::uint64_t until = busy ? 0 : deadline_ns;
-    if (until != 0 && !paused_.empty()) until = std::min(until, resume_ns_);
+    const std::uint64_t until = busy ? 0 : std::min(deadline_ns, resume_ns());
     const bool woken = net_.wait(until, [this](SocketId id, unsigned edges) { note(id, edges); });
     emit_closed(out);
     run_ready(out);
