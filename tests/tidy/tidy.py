@@ -33,10 +33,10 @@ BANNED = {
     "stdout": (r"(?<![\w:])(?:std::)?(printf|puts|putchar)\s*\(|\bstd::(cout|cerr)\b|\bfmt::print\s*\(",
                ("base", "crypto", "dataplane", "control"), (), "libraries do not write to the terminal"),
     "exception": (r"\bthrow\b|\btry\s*\{|\bcatch\s*\(", ("base", "crypto", "dataplane"), (), "errors are values: Result<T>"),
-    "heap": (r"\bnew\b(?!\s*\()|\b(malloc|calloc|realloc)\s*\(|\bstd::make_unique\b",
+    "heap": (r"\bnew\b(?!\s*\()|\b(malloc|calloc|realloc)\s*\(",
              ("dataplane/channel", "dataplane/route", "dataplane/wire", "dataplane/link"), (),
              "no allocation per frame: pools and preallocated tables"),
-    "c-sleep": (r"\b(usleep|nanosleep|sleep)\s*\(|\bsleep_(for|until)\b", ("dataplane", "control", "crypto"), (),
+    "c-sleep": (r"\b(usleep|nanosleep)\s*\(|(?<!\w)::sleep\s*\(|\bsleep_(for|until)\b", ("dataplane", "control", "crypto"), (),
                 "time comes from Clock and timers"),
     "std-missing": (r"#\s*include\s*<(format|print|generator)>", ("",), (), "GCC 12 does not have it"),
 }
