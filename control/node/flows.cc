@@ -1,0 +1,62 @@
+#include "control/node/internal/flows.h"
+
+#include "base/check.h"
+#include "base/hex.h"
+
+namespace weir::control {
+
+FlowId FlowTable::make() {
+  // 24 bits under the shard's byte. After a wrap the oldest ids are long gone; one that is not would
+  // have an entry here.
+  FlowId flow = kNoFlow;
+  do {
+    last_ = (last_ + 1) & 0xffffff;
+    flow = FlowId{kControlShard} << 24 | last_;
+  } while (last_ == 0 || texts_.contains(flow) || aliases_.contains(flow));
+  return flow;
+}
+
+const std::string& FlowTable::text(FlowId flow) {
+  auto [it, fresh] = texts_.try_emplace(flow);
+  if (fresh) {
+    std::uint8_t raw[16];
+    rng_.fill(raw);
+    it->second = to_hex(raw);
+    by_text_.emplace(it->second, flow);
+  }
+  return it->second;
+}
+
+std::optional<FlowId> FlowTable::by_text(const std::string& text) const {
+  const auto it = by_text_.find(text);
+  if (it == by_text_.end()) return std::nullopt;
+  return it->second;
+}
+
+void FlowTable::add_producer(FlowId flow, const std::vector<WorkerAddress>& aliases) {
+  for (const WorkerAddress& alias : aliases) producers_.emplace(alias, flow);
+  aliases_[flow] = aliases;
+}
+
+FlowId FlowTable::behind(const WorkerAddress& first_hop) const {
+  const auto it = producers_.find(first_hop);
+  return it == producers_.end() ? kNoFlow : it->second;
+}
+
+FlowId FlowTable::behind(const EncodedRoute& route) const {
+  const auto first = first_local(route);
+  return first ? behind(*first) : kNoFlow;
+}
+
+void FlowTable::end(FlowId flow) {
+  if (const auto it = aliases_.find(flow); it != aliases_.end()) {
+    for (const WorkerAddress& alias : it->second) producers_.erase(alias);
+    aliases_.erase(it);
+  }
+  if (const auto it = texts_.find(flow); it != texts_.end()) {
+    by_text_.erase(it->second);
+    texts_.erase(it);
+  }
+}
+
+}  // namespace weir::control

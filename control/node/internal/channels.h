@@ -1,0 +1,93 @@
+// Secure channels, as far as control has to do with them: who is at the other end, where it lives,
+// when it ends. Initiators live here; responders are in channel_listeners.h.
+//
+// A handshake is a kHandshake worker at the future decryptor's address: the shard hands over one
+// message at a time and parks the rest until HandshakeStep or InstallChannel.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/handshake/handshake.h"
+#include "control/node/internal/workers.h"
+
+namespace weir::control {
+
+struct Channel {
+  ControlId id = 0;
+  bool initiator = false;
+  Identifier own;
+  Identifier peer;
+  PrincipalId principal = kNoPrincipal;
+  WorkerAddress encryptor;
+  WorkerAddress decryptor;
+  ShardId shard = 0;
+  FlowId flow = kNoFlow;
+  FlowId spawner = kNoFlow;
+  wire::Route route;  // initiator: as asked for
+  std::optional<std::vector<Identifier>> authorized;
+  bool orphaned = false;
+};
+
+struct ChannelOptions {
+  std::optional<Identifier> identity = {};  // default: the node's
+  std::optional<std::vector<Identifier>> authorized = {};
+  std::uint64_t timeout_ms = 120'000;
+};
+
+class Channels {
+ public:
+  Channels(NodeCore& core, WorkerTable& workers) : core_(core), workers_(workers) {}
+
+  // Handshake with the listener at the end of `to`. kRefused at once when the answer cannot be
+  // accepted, kTimeout when there is none. The id is the channel's.
+  ControlId create(const wire::Route& to, ChannelOptions options, Done<Channel> done);
+  // Ends a channel (Close is sent) or an attempt; `done` of an attempt is not called any more.
+  void close(ControlId id);
+  void close_all();
+
+  // Tells the shard and enters the channel in the table. `keys.peer` becomes a principal.
+  void install(Channel channel, ChannelKeys keys, const wire::Route& peer_route);
+
+  void on_closed(const ChannelClosed& event);
+  void on_orphaned(const ChannelOrphaned& event);
+  void on_refresh(const ChannelRefresh& event);
+
+  const Channel* find(ControlId id) const;
+  const Channel* by_encryptor(const WorkerAddress& address) const;
+  // By encryptor or decryptor, with or without "0#".
+  const Channel* by_address(std::string_view text) const;
+  const std::map<ControlId, Channel>& all() const { return channels_; }
+  bool full() const { return channels_.size() >= core_.config.limits.channels_max; }
+  HandshakeContext context() { return {core_.identities, core_.rng, *core_.aead}; }
+  HandshakeOptions handshake_options(const std::optional<Identifier>& identity,
+                                     const std::optional<std::vector<Identifier>>& authorized);
+
+  // A channel has left the table; its flow's permissions are still in place.
+  std::function<void(const Channel& channel)> ended;
+  // The connection under it is gone; it may come back.
+  std::function<void(const Channel& channel)> orphaned;
+
+ private:
+  struct Attempt {
+    std::unique_ptr<Initiator> initiator;
+    Channel channel;  // what will become of it
+    TimerId timer = kNoTimer;
+    Done<Channel> done;
+  };
+  void on_message2(ControlId id, MessageEvent& message);
+  void fail_attempt(ControlId id, Error error);
+  void remove(ControlId id);
+
+  NodeCore& core_;
+  WorkerTable& workers_;
+  std::map<ControlId, Attempt> attempts_;
+  std::map<ControlId, Channel> channels_;
+  std::unordered_map<WorkerAddress, ControlId> by_worker_;
+};
+
+}  // namespace weir::control

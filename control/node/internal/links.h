@@ -1,0 +1,83 @@
+// TCP connections and listeners of this node (spec/04 5.4, spec/01 6.6).
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "control/node/internal/workers.h"
+
+namespace weir::control {
+
+struct LinkOrder {
+  bool operator()(const LinkId& a, const LinkId& b) const {
+    return std::tie(a.shard, a.index, a.generation) < std::tie(b.shard, b.index, b.generation);
+  }
+};
+
+struct Link {
+  LinkId id;
+  FlowId flow = kNoFlow;
+  FlowId spawner = kNoFlow;
+  WorkerAddress sender;
+  WorkerAddress receiver;
+  SocketAddress peer;
+  bool outgoing = false;
+};
+
+struct ListenerInfo {
+  ControlId id = 0;
+  WorkerAddress address;
+  SocketAddress bound;
+  FlowId flow = kNoFlow;
+};
+
+class Links {
+ public:
+  Links(NodeCore& core, WorkerTable& workers) : core_(core), workers_(workers) {}
+
+  // Resolves and connects, addresses in order. `shard`: where the connection shall live. Errors as in
+  // spec/01 6.2. Returns a handle for cancel.
+  ControlId connect(const std::string& host, std::uint16_t port, std::uint64_t timeout_ms,
+                    std::optional<ShardId> shard, Done<Link> done);
+  // An attempt that is no longer wanted; what it still makes is closed again.
+  void cancel(ControlId attempt);
+  void close(const LinkId& id);
+  void close_all();
+
+  void listen(const SocketAddress& address, FlowId flow, Done<ListenerInfo> done);
+  Status close_listener(const WorkerAddress& address);
+
+  void on_up(const LinkUp& event);
+  void on_failed(const ConnectFailed& event);
+  void on_down(const LinkDown& event);
+
+  const std::map<LinkId, Link, LinkOrder>& all() const { return links_; }
+  const std::vector<ListenerInfo>& listeners() const { return listeners_; }
+  const Link* find(const LinkId& id) const;
+  // By the peer's socket address, sender or receiver.
+  const Link* find(const std::string& text) const;
+  const ListenerInfo* find_listener(const std::string& text) const;
+  TransportInfo info(const Link& link);
+  TransportInfo info(const ListenerInfo& listener);
+
+  // Called after a connection is gone from the table, its flow's permissions still in place.
+  std::function<void(const Link& link)> ended;
+
+ private:
+  struct Attempt {
+    FlowId flow = kNoFlow;
+    bool connecting = false;  // else still resolving
+    Done<Link> done;
+  };
+  void finish(ControlId attempt, Result<Link> result);
+
+  NodeCore& core_;
+  WorkerTable& workers_;
+  std::map<LinkId, Link, LinkOrder> links_;
+  std::map<ControlId, Attempt> attempts_;
+  std::vector<ListenerInfo> listeners_;
+};
+
+}  // namespace weir::control

@@ -1,0 +1,110 @@
+#include "control/relay/relay_service.h"
+
+#include "base/hex.h"
+#include "dataplane/wire/bare.h"
+
+namespace weir::control {
+
+void RelayService::start() {
+  for (const char* address : {kRelayAddress, kStaticRelayAddress}) {
+    const Status added = workers_.add({.address = address,
+                                       .allowed = {core_.tcp_flow, core_.api_flow},
+                                       .handle = [this](MessageEvent& message) {
+                                         on_message(message);
+                                         return false;
+                                       }});
+    CHECK(added.has_value());
+  }
+}
+
+bool RelayService::may_register(const WorkerAddress& address, const MessageEvent& message) {
+  const auto old = relays_.find(address);
+  if (old != relays_.end()) {
+    const PrincipalId owner = old->second.principal;
+    if (owner == kNoPrincipal || owner == message.principal) return true;
+    core_.count(ControlCounter::kRelaysNotOwned);
+    core_.log(LogLevel::kWarn, "registration of relay {} ignored: it belongs to another identity",
+              address);
+    return false;
+  }
+  if (workers_.has(address)) {  // an outlet or a service of that name
+    core_.count(ControlCounter::kRelaysMalformed);
+    return false;
+  }
+  const NodeLimits& limits = core_.config.limits;
+  std::size_t mine = 0;
+  if (message.principal != kNoPrincipal) {
+    const auto count = by_principal_.find(message.principal);
+    if (count != by_principal_.end()) mine = count->second;
+  } else if (const auto flow = by_flow_.find(message.flow); flow != by_flow_.end()) {
+    mine = flow->second.size();
+  }
+  if (relays_.size() < limits.relays_max && mine < limits.relays_per_owner_max) return true;
+  core_.count(ControlCounter::kRelaysOverLimit);
+  core_.log(LogLevel::kWarn, "registration of relay {} ignored: too many relays", address);
+  return false;
+}
+
+void RelayService::on_message(MessageEvent& message) {
+  auto name = wire::decode_bare_string(message.payload);
+  if (!name || message.ret.count == 0 || name->size() > kRelayNameBytesMax) {
+    return core_.count(ControlCounter::kRelaysMalformed);
+  }
+  if (*name == "register") {
+    std::uint8_t raw[16];
+    core_.rng.fill(raw);
+    *name = to_hex(raw);
+  }
+  const WorkerAddress address = kRelayPrefix + *name;
+  if (!may_register(address, message)) return;
+  if (relays_.contains(address)) {
+    core_.count(ControlCounter::kRelaysReplaced);
+    forget(address);
+  }
+  relays_[address] = {message.flow, message.principal};
+  by_flow_[message.flow].insert(address);
+  if (message.principal != kNoPrincipal) ++by_principal_[message.principal];
+  core_.count(ControlCounter::kRelaysRegistered);
+
+  // The worker of the client at the end of the return route gets the answer, but no traffic.
+  const EncodedRoute forward = to_encoded(without_last(to_route(message.ret)));
+  const FlowId forward_flow = core_.flows.behind(forward);
+  const Status added = workers_.add({.address = address,
+                                     .kind = WorkerKind::kRelay,
+                                     .allowed = {core_.tcp_flow, core_.api_flow},
+                                     .forward = forward,
+                                     .forward_flow = forward_flow});
+  CHECK(added.has_value());
+  const auto owner = core_.principals.identifier(message.principal);
+  core_.log(LogLevel::kInfo, "relay {} registered by {}", address,
+            owner ? owner->text() : "a plain connection");
+  core_.send_message(std::move(message.ret), encoded_local(address),
+                     wire::encode_bare_string(address));
+}
+
+void RelayService::forget(const WorkerAddress& address) {
+  const auto it = relays_.find(address);
+  if (it == relays_.end()) return;
+  const auto flow = by_flow_.find(it->second.flow);
+  flow->second.erase(address);
+  if (flow->second.empty()) by_flow_.erase(flow);
+  if (it->second.principal != kNoPrincipal) {
+    const auto count = by_principal_.find(it->second.principal);
+    if (--count->second == 0) by_principal_.erase(count);
+  }
+  relays_.erase(it);
+  workers_.remove(address);
+}
+
+void RelayService::on_flow_ended(FlowId flow) {
+  const auto it = by_flow_.find(flow);
+  if (flow == kNoFlow || it == by_flow_.end()) return;
+  const std::set<WorkerAddress> addresses = it->second;
+  for (const WorkerAddress& address : addresses) {
+    core_.count(ControlCounter::kRelaysEnded);
+    core_.log(LogLevel::kInfo, "relay {} ended with its connection", address);
+    forget(address);
+  }
+}
+
+}  // namespace weir::control

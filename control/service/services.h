@@ -1,0 +1,38 @@
+// The small services: echo and hop (workers of the data plane), uppercase (spec/04 4.2-4.4).
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/node/internal/connections.h"
+
+namespace weir::control {
+
+class Services {
+ public:
+  Services(NodeCore& core, WorkerTable& workers, Connections& connections)
+      : core_(core), workers_(workers), connections_(connections) {}
+
+  // All: reachable from the default TCP listener. kAlreadyExists "hop service already exists at ..".
+  Status start_echo(const std::string& address);
+  Status start_uppercase(const std::string& address);
+  Status start_hop(const std::string& address);
+  // uppercase, echo, hop, in this order.
+  std::vector<ServiceInfo> list() const;
+
+ private:
+  Status exists(const char* type, const std::string& address) const;
+  void uppercase(const std::string& address, MessageEvent& message);
+
+  NodeCore& core_;
+  WorkerTable& workers_;
+  Connections& connections_;
+  std::set<std::string> echoes_;
+  std::set<std::string> uppercases_;
+};
+
+// Full Unicode upper case with special casing ("straße" -> "STRASSE"); input must be UTF-8.
+Result<std::string> upper_case(std::string_view text);
+
+}  // namespace weir::control
