@@ -5,13 +5,9 @@
 namespace weir::api {
 
 // Bodies that are one map.
-#define WEIR_API_BODY(T)                                      \
-  Bytes T::encode() const {                                   \
-    return internal::encode_body(*this);                      \
-  }                                                           \
-  Result<T> T::decode(ByteSpan body) {                        \
-    return internal::decode_body<T>(body);                    \
-  }
+#define WEIR_API_BODY(T)                                           \
+  Bytes T::encode() const { return internal::encode_body(*this); } \
+  Result<T> T::decode(ByteSpan body) { return internal::decode_body<T>(body); }
 
 WEIR_API_BODY(TransportStatus)
 WEIR_API_BODY(TransportAddress)
@@ -41,13 +37,9 @@ WEIR_API_BODY(CountersReport)
 #undef WEIR_API_BODY
 
 // Bodies that are a list.
-#define WEIR_API_LIST(T, wrapped)                             \
-  Bytes T::encode() const {                                   \
-    return internal::encode_list(*this, wrapped);             \
-  }                                                           \
-  Result<T> T::decode(ByteSpan body) {                        \
-    return internal::decode_list<T>(body, wrapped);           \
-  }
+#define WEIR_API_LIST(T, wrapped)                                           \
+  Bytes T::encode() const { return internal::encode_list(*this, wrapped); } \
+  Result<T> T::decode(ByteSpan body) { return internal::decode_list<T>(body, wrapped); }
 
 WEIR_API_LIST(TransportStatusList, false)
 WEIR_API_LIST(OutletStatusList, false)
