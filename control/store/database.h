@@ -67,7 +67,7 @@ class Statement {
   void bind(int index, std::int64_t value) { sqlite3_bind_int64(stmt_, index, value); }
   void bind(int index, std::string_view text);
   void bind(int index, ByteSpan blob);
-  void bind(int index, const std::optional<std::string>& text);
+  void bind(int index, std::optional<std::uint64_t> value);  // nullopt: NULL
   void bind(int index, std::nullptr_t) { sqlite3_bind_null(stmt_, index); }
 
   // true: a row is there; false: done.
@@ -78,7 +78,6 @@ class Statement {
   bool flag(int column) const { return integer(column) != 0; }
   bool is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
   std::string text(int column) const;
-  std::optional<std::string> optional_text(int column) const;
   // Valid until the next step().
   ByteSpan blob(int column) const;
 

@@ -97,7 +97,7 @@ struct EnrollmentTokenRecord {
   std::string issued_by;
   std::uint64_t created_at = 0;
   std::uint64_t expires_at = 0;
-  std::uint32_t uses_left = 1;
+  std::uint32_t uses_left = 1;  // after use(): what is left then
   Bytes attributes;
 };
 

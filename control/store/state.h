@@ -54,8 +54,8 @@ class IdentityTable {
   explicit IdentityTable(Database& db) : db_(db) {}
 
   // Stores name and history together. The first is default if there is no default; is_default is an
-  // output. A name in use is kAlreadyExists; an identifier that has a name is renamed (kRefused if
-  // a node uses the old name). An empty history leaves the known one alone.
+  // output. A name in use is kAlreadyExists; an identifier that has a name is renamed, also in the
+  // nodes that use it. The vault must exist. An empty history leaves the known one alone.
   Status create(IdentityRecord& record, ByteSpan change_history);
   Result<IdentityRecord> get(std::string_view name);
   Result<IdentityRecord> get_by_identifier(std::string_view identifier);
@@ -73,7 +73,8 @@ class IdentityTable {
 // Named vaults (spec 03 §6.3, 02 §12.4): rows only; control/vault opens them.
 class VaultTable {
  public:
-  VaultTable(Database& db, std::string home) : db_(db), home_(std::move(home)) {}
+  VaultTable(Database& db, std::string home, const char* vfs)
+      : db_(db), home_(std::move(home)), vfs_(vfs) {}
 
   // The first vault without a path lives in the main database, a later one in <home>/vault-<name>.
   // A given path must not exist. The first vault ever is default and stays the only one flagged.
@@ -93,6 +94,7 @@ class VaultTable {
  private:
   Database& db_;
   std::string home_;
+  const char* vfs_;
 };
 
 // What nodes carry: portals, relays, listeners, services, each with its creation options.
@@ -139,11 +141,13 @@ class State {
 
   const std::string& home() const { return home_; }  // empty in memory
   const std::shared_ptr<Database>& database() const { return db_; }
+  const char* vfs() const { return vfs_; }
 
  private:
-  State(std::shared_ptr<Database> db, std::string home);
+  State(std::shared_ptr<Database> db, const StateOptions& options);
   std::shared_ptr<Database> db_;
   std::string home_;
+  const char* vfs_;
   NodeTable nodes_;
   IdentityTable identities_;
   VaultTable vaults_;

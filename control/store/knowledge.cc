@@ -1,0 +1,175 @@
+#include "control/store/knowledge.h"
+
+#include "control/store/internal/rows.h"
+
+namespace weir {
+
+// --- change histories
+
+Result<std::optional<Bytes>> HistoryTable::find(std::string_view identifier) {
+  return find_row(db_, "SELECT change_history FROM known_identity WHERE identifier = ?", read_blob,
+                  identifier);
+}
+
+Status HistoryTable::put(std::string_view identifier, ByteSpan history) {
+  return write_row(db_, "INSERT OR REPLACE INTO known_identity VALUES (?,?)", identifier, history);
+}
+
+Status HistoryTable::update(std::string_view identifier, const Decide& decide) {
+  return in_transaction(db_, [&]() -> Status {
+    auto stored = find(identifier);
+    if (!stored) return pass(stored);
+    auto replacement = decide(*stored);
+    if (!replacement) return pass(replacement);
+    if (!*replacement) return {};
+    return put(identifier, **replacement);
+  });
+}
+
+Status HistoryTable::remove(std::string_view identifier) {
+  return write_row(db_, "DELETE FROM known_identity WHERE identifier = ?", identifier);
+}
+
+// --- purpose keys
+
+Result<std::optional<Bytes>> PurposeKeyTable::find(std::string_view identifier,
+                                                   std::string_view purpose) {
+  return find_row(db_, "SELECT attestation FROM purpose_key WHERE identifier = ? AND purpose = ?",
+                  read_blob, identifier, purpose);
+}
+
+Status PurposeKeyTable::put(std::string_view identifier, std::string_view purpose,
+                            ByteSpan attestation) {
+  return write_row(db_, "INSERT OR REPLACE INTO purpose_key VALUES (?,?,?)", identifier, purpose,
+                   attestation);
+}
+
+Status PurposeKeyTable::remove(std::string_view identifier, std::string_view purpose) {
+  return write_row(db_, "DELETE FROM purpose_key WHERE identifier = ? AND purpose = ?", identifier,
+                   purpose);
+}
+
+// --- policies
+
+namespace {
+PolicyRecord read_policy(const Statement& row) {
+  return {row.text(0), row.flag(1) ? PolicyScope::kResourceType : PolicyScope::kResource,
+          row.text(2), row.text(3), row.text(4)};
+}
+std::int64_t number(PolicyScope scope) { return scope == PolicyScope::kResourceType ? 1 : 0; }
+}  // namespace
+
+Status PolicyTable::put(const PolicyRecord& policy) {
+  return write_row(db_, "INSERT OR REPLACE INTO policy VALUES (?,?,?,?,?)", policy.node_name,
+                   number(policy.scope), policy.subject, policy.action, policy.expression);
+}
+
+Result<std::optional<PolicyRecord>> PolicyTable::find(std::string_view node, PolicyScope scope,
+                                                      std::string_view subject,
+                                                      std::string_view action) {
+  return find_row(db_,
+                  "SELECT * FROM policy WHERE node_name = ? AND scope = ? AND subject = ? AND"
+                  " action = ?",
+                  read_policy, node, number(scope), subject, action);
+}
+
+Result<std::vector<PolicyRecord>> PolicyTable::list(std::string_view node) {
+  return list_rows(db_, "SELECT * FROM policy WHERE node_name = ?", read_policy, node);
+}
+
+Status PolicyTable::remove(std::string_view node, PolicyScope scope, std::string_view subject,
+                           std::string_view action) {
+  return write_existing(
+      db_, "there is no such policy", subject,
+      "DELETE FROM policy WHERE node_name = ? AND scope = ? AND subject = ? AND action = ?", node,
+      number(scope), subject, action);
+}
+
+// --- attributes
+
+namespace {
+AttributesRecord read_attributes(const Statement& row) {
+  AttributesRecord record;
+  record.node_name = row.text(0);
+  record.identifier = row.text(1);
+  record.attributes = to_bytes(row.blob(2));
+  record.added_at = static_cast<std::uint64_t>(row.integer(3));
+  if (!row.is_null(4)) record.expires_at = static_cast<std::uint64_t>(row.integer(4));
+  record.attested_by = row.text(5);
+  return record;
+}
+}  // namespace
+
+Status AttributesTable::put(const AttributesRecord& record) {
+  return write_row(db_, "INSERT OR REPLACE INTO identity_attributes VALUES (?,?,?,?,?,?)",
+                   record.node_name, record.identifier, ByteSpan(record.attributes),
+                   record.added_at, record.expires_at, record.attested_by);
+}
+
+Result<std::optional<AttributesRecord>> AttributesTable::find(std::string_view node,
+                                                              std::string_view identifier,
+                                                              std::string_view attested_by,
+                                                              std::uint64_t now) {
+  return find_row(db_,
+                  "SELECT * FROM identity_attributes WHERE node_name = ? AND identifier = ? AND"
+                  " attested_by = ? AND (expires_at IS NULL OR expires_at > ?)",
+                  read_attributes, node, identifier, attested_by, now);
+}
+
+Result<std::vector<AttributesRecord>> AttributesTable::list(std::string_view node,
+                                                            std::uint64_t now) {
+  return list_rows(db_,
+                   "SELECT * FROM identity_attributes WHERE node_name = ? AND"
+                   " (expires_at IS NULL OR expires_at > ?)",
+                   read_attributes, node, now);
+}
+
+Status AttributesTable::remove_expired(std::string_view node, std::uint64_t now) {
+  return write_row(db_, "DELETE FROM identity_attributes WHERE node_name = ? AND expires_at <= ?",
+                   node, now);
+}
+
+// --- credentials
+
+namespace {
+CredentialRecord read_credential(const Statement& row) {
+  CredentialRecord record;
+  record.node_name = row.text(0);
+  record.issuer = row.text(1);
+  record.subject = row.text(2);
+  record.scope = row.text(3);
+  record.credential = to_bytes(row.blob(4));
+  record.expires_at = static_cast<std::uint64_t>(row.integer(5));
+  return record;
+}
+}  // namespace
+
+Status CredentialTable::put(const CredentialRecord& record) {
+  return write_row(db_, "INSERT OR REPLACE INTO credential VALUES (?,?,?,?,?,?)", record.node_name,
+                   record.issuer, record.subject, record.scope, ByteSpan(record.credential),
+                   record.expires_at);
+}
+
+Result<std::optional<CredentialRecord>> CredentialTable::find(std::string_view node,
+                                                              std::string_view issuer,
+                                                              std::string_view subject,
+                                                              std::string_view scope) {
+  return find_row(db_,
+                  "SELECT * FROM credential WHERE node_name = ? AND issuer = ? AND subject = ? AND"
+                  " scope = ?",
+                  read_credential, node, issuer, subject, scope);
+}
+
+Result<std::vector<CredentialRecord>> CredentialTable::list(std::string_view node) {
+  return list_rows(db_, "SELECT * FROM credential WHERE node_name = ?", read_credential, node);
+}
+
+Status CredentialTable::remove(std::string_view node, std::string_view issuer,
+                               std::string_view subject, std::string_view scope) {
+  return write_row(
+      db_,
+      "DELETE FROM credential WHERE node_name = ? AND issuer = ? AND subject = ? AND scope = ?",
+      node, issuer, subject, scope);
+}
+
+}  // namespace weir
