@@ -2,10 +2,10 @@
 // single-producer single-consumer rings: *commands* go from control to a shard, *events* come back.
 // Nothing else is shared: no pointer into the other plane, no mutex, no callback.
 //
-// The shard knows no identity, credential or policy. A peer is a PrincipalId that control chose (same
-// identity, same id); who may reach what are flow ids and consumers (docs/spec/04 section 3): a message
-// that arrives from a producer is delivered to an address only if that address was allowed for the
-// producer's flow or for its spawner's flow. What is not allowed is denied.
+// The shard knows no identity, credential or policy. A peer is a PrincipalId that control chose
+// (same identity, same id); who may reach what are flow ids and consumers (docs/spec/04 section 3):
+// a message that arrives from a producer is delivered to an address only if that address was
+// allowed for the producer's flow or for its spawner's flow. What is not allowed is denied.
 #pragma once
 
 #include <array>
@@ -39,8 +39,9 @@ struct LinkId {
   friend bool operator==(const LinkId&, const LinkId&) = default;
 };
 
-// A local worker address: the value bytes of a type 0 address. Random ones are 32 lower-case hex digits
-// whose first two name the owning shard (`random_address`), see dataplane/route/address_space.h.
+// A local worker address: the value bytes of a type 0 address. Random ones are 32 lower-case hex
+// digits whose first two name the owning shard (`random_address`), see
+// dataplane/route/address_space.h.
 using WorkerAddress = std::string;
 // A route as canonical CBOR addresses back to back (no array header) and their number.
 struct EncodedRoute {
@@ -57,24 +58,25 @@ struct ListenTransport {
   SocketAddress address;
   FlowId flow = kNoFlow;  // spawner id of every connection it accepts
 };
-// Portal inlet: answer Listening; accepted connections become streams when the inlet has a route, and
-// are closed at once while it has none (paused). Shard 0.
+// Portal inlet: answer Listening; accepted connections become streams when the inlet has a route,
+// and are closed at once while it has none (paused). Shard 0.
 struct OpenInlet {
   ControlId inlet = 0;
   SocketAddress address;
   bool no_delay = true;
   bool skip_handshake = false;
 };
-// New route for streams opened from now on; an empty route pauses. Open streams stay on their old route,
-// or are reset if `reset_streams`. `principal`: the identity that answers must have (0: none expected).
-// All shards hold it; sent to shard 0, which replicates.
+// New route for streams opened from now on; an empty route pauses. Open streams stay on their old
+// route, or are reset if `reset_streams`. `principal`: the identity that answers must have (0: none
+// expected). All shards hold it; sent to shard 0, which replicates.
 struct RouteInlet {
   ControlId inlet = 0;
   EncodedRoute onward;
   PrincipalId principal = kNoPrincipal;
   bool reset_streams = false;
 };
-struct CloseListener {  // transport listener or inlet (whose streams are closed when `close_streams`)
+struct CloseListener {  // transport listener or inlet (whose streams are closed when
+                        // `close_streams`)
   ControlId id = 0;
   bool close_streams = false;
 };
@@ -91,7 +93,8 @@ struct CloseLink {
 
 enum class WorkerKind : std::uint8_t {
   kControl,    // messages go to control as MessageEvent
-  kHandshake,  // as kControl, one at a time: further messages are parked until HandshakeStep or InstallChannel
+  kHandshake,  // as kControl, one at a time: further messages are parked until HandshakeStep or
+               // InstallChannel
   kEcho,
   kHop,
   kRelay,      // `forward` replaces the worker's own address
@@ -102,9 +105,10 @@ struct AddWorker {
   WorkerAddress address;
   WorkerKind kind = WorkerKind::kControl;
   ControlId worker = 0;
-  EncodedRoute forward;             // kRelay, kForwarder
-  FlowId forward_flow = kNoFlow;    // kRelay: flow of the producer behind `forward`'s first hop (reply gates)
-  std::vector<FlowId> allowed;      // flows whose messages may reach it
+  EncodedRoute forward;  // kRelay, kForwarder
+  FlowId forward_flow =
+      kNoFlow;  // kRelay: flow of the producer behind `forward`'s first hop (reply gates)
+  std::vector<FlowId> allowed;  // flows whose messages may reach it
 };
 struct RemoveWorker {
   WorkerAddress address;
@@ -114,8 +118,9 @@ struct AllowFlow {  // flow may (or may no longer) reach address
   WorkerAddress address;
   bool allow = true;
 };
-// Outlet: a named worker; a Ping makes a stream and dials the first of `targets` that answers. To every
-// shard. `authorized`: principals that may connect; empty = everyone whom flow control lets through.
+// Outlet: a named worker; a Ping makes a stream and dials the first of `targets` that answers. To
+// every shard. `authorized`: principals that may connect; empty = everyone whom flow control lets
+// through.
 struct OpenOutlet {
   ControlId outlet = 0;
   WorkerAddress address;
@@ -134,9 +139,9 @@ struct CloseOutlet {
   ControlId outlet = 0;
 };
 
-// The data phase of a secure channel (docs/spec/02 section 6). `decryptor` must be a kHandshake worker of
-// this shard; what is parked there is opened next. `route`: the peer, as in 02 section 4. Sent to the
-// shard in the decryptor's name.
+// The data phase of a secure channel (docs/spec/02 section 6). `decryptor` must be a kHandshake
+// worker of this shard; what is parked there is opened next. `route`: the peer, as in 02 section 4.
+// Sent to the shard in the decryptor's name.
 struct InstallChannel {
   ControlId channel = 0;
   WorkerAddress decryptor;
@@ -145,7 +150,7 @@ struct InstallChannel {
   Secret<32> send_key;
   Secret<32> receive_key;
   EncodedRoute route;
-  FlowId flow = kNoFlow;       // of what it decrypts
+  FlowId flow = kNoFlow;  // of what it decrypts
   FlowId spawner = kNoFlow;
   PrincipalId principal = kNoPrincipal;
   std::uint32_t linger_ms = 120'000;  // life after the connection under it is gone
@@ -158,8 +163,8 @@ struct CloseChannel {
 struct HandshakeStep {
   WorkerAddress address;
 };
-// Messages written by control: routed as if a local worker had sent them. `from` is put on the shard of
-// the first onward hop (or shard 0).
+// Messages written by control: routed as if a local worker had sent them. `from` is put on the
+// shard of the first onward hop (or shard 0).
 struct SendMessage {
   EncodedRoute onward;
   EncodedRoute ret;
@@ -176,10 +181,10 @@ struct Report {
 };
 struct StopShard {};
 
-using Command = std::variant<std::monostate, ListenTransport, OpenInlet, RouteInlet, CloseListener, ConnectLink,
-                             CloseLink, AddWorker, RemoveWorker, AllowFlow, OpenOutlet, RetargetOutlet,
-                             CloseOutlet, InstallChannel, CloseChannel, HandshakeStep, SendMessage,
-                             MessageDone, Report, StopShard>;
+using Command = std::variant<std::monostate, ListenTransport, OpenInlet, RouteInlet, CloseListener,
+                             ConnectLink, CloseLink, AddWorker, RemoveWorker, AllowFlow, OpenOutlet,
+                             RetargetOutlet, CloseOutlet, InstallChannel, CloseChannel,
+                             HandshakeStep, SendMessage, MessageDone, Report, StopShard>;
 
 // ---------------------------------------------------------------------------------------------------
 // Events: shard -> control.
@@ -195,7 +200,7 @@ struct LinkUp {
   ControlId listener = 0;  // accepted by
   FlowId flow = kNoFlow;
   FlowId spawner = kNoFlow;
-  WorkerAddress sender;    // what routes through this connection start with
+  WorkerAddress sender;  // what routes through this connection start with
   WorkerAddress receiver;
   SocketAddress peer;
 };
@@ -207,16 +212,16 @@ struct LinkDown {
   LinkId link;
   std::uint16_t reason = 0;  // DropReason, dataplane/telemetry/drop_reason.h
 };
-// A message for a control worker. Credit: at most `kMessageCredit` per link are with control; each is
-// given back with MessageDone (link.generation 0: local message, no credit).
+// A message for a control worker. Credit: at most `kMessageCredit` per link are with control; each
+// is given back with MessageDone (link.generation 0: local message, no credit).
 struct MessageEvent {
   ControlId worker = 0;
-  WorkerAddress address;     // the worker's own address, already removed from `onward`
-  LinkId link;               // connection it came over (outermost), for credits
-  FlowId flow = kNoFlow;     // innermost producer
+  WorkerAddress address;  // the worker's own address, already removed from `onward`
+  LinkId link;            // connection it came over (outermost), for credits
+  FlowId flow = kNoFlow;  // innermost producer
   FlowId spawner = kNoFlow;
   PrincipalId principal = kNoPrincipal;  // identity of the innermost channel
-  EncodedRoute onward;       // what is left
+  EncodedRoute onward;                   // what is left
   EncodedRoute ret;
   Bytes payload;
 };
@@ -233,7 +238,8 @@ struct ChannelRefresh {
   ControlId channel = 0;
   Bytes body;
 };
-// The connection under the channel's first hop went away (it lingers) or the channel moved to another.
+// The connection under the channel's first hop went away (it lingers) or the channel moved to
+// another.
 struct ChannelOrphaned {
   ControlId channel = 0;
   bool orphaned = true;
@@ -262,8 +268,8 @@ struct Reported {
 struct ShardStopped {};
 
 using Event = std::variant<std::monostate, Listening, LinkUp, ConnectFailed, LinkDown, MessageEvent,
-                           ChannelInstalled, ChannelClosed, ChannelRefresh, ChannelOrphaned, StreamEnded,
-                           Reported, ShardStopped>;
+                           ChannelInstalled, ChannelClosed, ChannelRefresh, ChannelOrphaned,
+                           StreamEnded, Reported, ShardStopped>;
 
 inline constexpr std::uint32_t kMessageCredit = 64;
 

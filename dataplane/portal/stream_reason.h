@@ -18,9 +18,9 @@ enum class StreamReason : std::uint8_t {
   kShuttingDown = 9,
   kSessionLost = 10,
   // Local only:
-  kFinished = 32,       // orderly end
-  kNoAnswer = 33,       // no Pong in time
-  kPaused = 34,         // the inlet has no route now
+  kFinished = 32,  // orderly end
+  kNoAnswer = 33,  // no Pong in time
+  kPaused = 34,    // the inlet has no route now
   kSlowApplication = 35,
 };
 

@@ -1,5 +1,5 @@
-// Addresses that weir invents: 16 random bytes as 32 lower-case hex digits, like Ockam's; the first byte
-// names the owning shard, so that any shard (and control) knows the owner without a directory.
+// Addresses that weir invents: 16 random bytes as 32 lower-case hex digits, like Ockam's; the first
+// byte names the owning shard, so that any shard (and control) knows the owner without a directory.
 #pragma once
 
 #include <optional>

@@ -57,10 +57,11 @@ void BufferPool::give_back(Buffer* buffer) {
 
 void BufferPool::trim() {
   for (int c = 0; c < kBufferClasses; ++c) {
-    // The free list is a stack: what lies deeper than the peak of the last period was not touched in it.
+    // The free list is a stack: what lies deeper than the peak of the last period was not touched
+    // in it.
     const std::uint32_t keep = peak_[c] - std::min(peak_[c], in_use_[c]);
-    if (touched_[c] > peak_[c] || (c >= static_cast<int>(BufferClass::kBulk) && peak_[c] == in_use_[c] &&
-                                   touched_[c] > in_use_[c])) {
+    if (touched_[c] > peak_[c] || (c >= static_cast<int>(BufferClass::kBulk) &&
+                                   peak_[c] == in_use_[c] && touched_[c] > in_use_[c])) {
       Buffer* buffer = free_[c];
       for (std::uint32_t i = 0; i < keep && buffer != nullptr; ++i) buffer = buffer->next;
       for (std::uint32_t i = 0; i < touched_[c] - in_use_[c] && buffer != nullptr; ++i) {

@@ -14,8 +14,9 @@ namespace weir {
 
 enum class BufferClass : std::uint8_t { kSmall, kMedium, kBulk, kFrame };
 inline constexpr int kBufferClasses = 4;
-// Small: an idle or interactive flow. Medium: heads and short bursts. Bulk: measured best size of one
-// receive (docs/design/PERFORMANCE.md). Frame: the largest legal frame with room for its prefix.
+// Small: an idle or interactive flow. Medium: heads and short bursts. Bulk: measured best size of
+// one receive (docs/design/PERFORMANCE.md). Frame: the largest legal frame with room for its
+// prefix.
 inline constexpr std::size_t kBufferBytes[kBufferClasses] = {4096, 65536, 1048576, 16781312};
 
 struct Buffer {
@@ -37,8 +38,8 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  // One reference, owned by the caller; nullptr when the class is used up (the caller waits or falls
-  // back to a smaller class; nothing is allocated).
+  // One reference, owned by the caller; nullptr when the class is used up (the caller waits or
+  // falls back to a smaller class; nothing is allocated).
   Buffer* take(BufferClass size_class);
   static void ref(Buffer* buffer) { ++buffer->refs; }
   void unref(Buffer* buffer) {

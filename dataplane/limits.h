@@ -1,0 +1,47 @@
+// Every bound of a shard, with its reason. Memory at start = the sum of the pools below (address
+// space reserved, touched only when used).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "dataplane/shard/buffer_pool.h"
+
+namespace weir {
+
+struct ShardLimits {
+  // 32 MiB of interactive flows, 64 MiB of heads and bursts, 96 busy bulk flows, 16 frames of 16
+  // MiB.
+  BufferLimits buffers = {{8192, 1024, 96, 16}};
+  std::uint32_t links_max = 200'000;
+  std::uint32_t streams_max = 100'000;
+  // Bytes waiting for one connection above which its sources are not read, and below which they are
+  // again.
+  std::size_t queue_high_bytes = 1 << 20;
+  std::size_t queue_low_bytes = 256 << 10;
+  // Bytes waiting for an application when the peer has no credit (docs/spec/09 section 1.3).
+  std::size_t stream_buffer_bytes_max = 16 << 20;
+  // ... after which its channel's connection is not read for at most this long, then the stream
+  // ends.
+  std::uint64_t slow_application_ns = 5 * kNsPerSecond;
+  // First credit of a stream between weir ends, and what it may grow to.
+  std::uint64_t stream_window_bytes = 256 << 10;
+  std::uint64_t stream_window_bytes_max = 4 << 20;
+  // Largest piece that a portal sends in one message: what a real outlet sends at most by itself.
+  std::size_t portal_chunk_bytes = 128 << 10;
+  std::uint64_t pong_timeout_ns = 15 * kNsPerSecond;
+  // A destination that takes nothing this long is closed: it holds other peers' frames.
+  std::uint64_t stuck_ns = 20 * kNsPerSecond;
+  // A frame above the bulk class must arrive within this: its buffer is one of few.
+  std::uint64_t large_frame_ns = 30 * kNsPerSecond;
+  // The version byte must arrive within this.
+  std::uint64_t version_timeout_ns = 30 * kNsPerSecond;
+  // Data that arrives behind a handshake message, per handshake.
+  std::size_t parked_bytes_max = 1 << 20;
+  std::uint32_t parked_frames_max = 256;
+  std::uint32_t local_hops_max = 64;
+  std::uint32_t reply_gates_per_worker_max = 4096;
+};
+
+}  // namespace weir

@@ -1,0 +1,319 @@
+#include "dataplane/route/router.h"
+
+#include <algorithm>
+
+#include "dataplane/route/address_space.h"
+#include "dataplane/shard/shard.h"
+#include "dataplane/wire/message.h"
+
+namespace weir {
+namespace {
+
+BufferClass class_for(std::size_t bytes) {
+  for (int c = 0; c < kBufferClasses - 1; ++c) {
+    if (bytes <= kBufferBytes[c]) return static_cast<BufferClass>(c);
+  }
+  return BufferClass::kFrame;
+}
+
+wire::HeadRoute head_route(const RouteRef& route) {
+  return {route.first, route.second, route.count()};
+}
+
+EncodedRoute encoded(const RouteRef& route) {
+  EncodedRoute out;
+  out.items.resize(route.bytes());
+  route.copy_to(out.items.data());
+  out.count = route.count();
+  return out;
+}
+
+}  // namespace
+
+bool Router::drop(Packet& packet, DropReason reason) {
+  shard_.counters.drop(reason);
+  shard_.arena.finish(packet);
+  return false;
+}
+
+bool Router::dispatch(Packet& packet, FlowId open_for) {
+  for (std::uint32_t hops = 0; hops < shard_.config.limits.local_hops_max; ++hops) {
+    if (packet.onward.empty()) return drop(packet, DropReason::kEmptyRoute);
+    const wire::AddressView to = packet.onward.front();
+    if (to.type != wire::kTypeLocal) return drop(packet, DropReason::kForeignTransport);
+    Entry* entry = shard_.table.find(to.value);
+    if (entry == nullptr) {
+      const auto owner = shard_of(to.value);
+      if (owner && *owner != shard_.config.id && *owner < shard_.config.shard_count) {
+        return to_shard(*owner, packet, open_for);
+      }
+      return drop(packet, DropReason::kUnknownAddress);
+    }
+    if (open_for != kNoFlow) {
+      if (entry->flows.size() < shard_.config.limits.reply_gates_per_worker_max) {
+        shard_.table.allow(open_for, *entry);
+      }
+      open_for = kNoFlow;
+    }
+    if (packet.foreign && !shard_.table.allowed(packet.flow, *entry) &&
+        !shard_.table.allowed(packet.spawner, *entry)) {
+      return drop(packet, DropReason::kNotAllowed);
+    }
+    switch (entry->kind) {
+      case EntryKind::kLink:
+        return to_link(entry->object, packet);
+      case EntryKind::kDecryptor:
+        if (!shard_.channels.open(entry->object, packet)) return false;
+        continue;
+      case EntryKind::kEncryptor:
+        if (!shard_.channels.seal(entry->object, packet)) return false;
+        continue;
+      case EntryKind::kRelay:
+        if (!relay(*entry, packet, open_for)) return false;
+        continue;
+      case EntryKind::kEcho:
+        packet.onward = packet.ret;
+        packet.ret = {{}, 0, entry->encoded_bytes(), 1};
+        packet.foreign = false;
+        continue;
+      case EntryKind::kHop:
+        packet.onward.pop();
+        if (!prepend(packet, packet.ret, entry->encoded_bytes(), 1)) {
+          return drop(packet, DropReason::kMemory);
+        }
+        packet.foreign = false;
+        continue;
+      case EntryKind::kControl:
+      case EntryKind::kHandshake:
+        return to_control(*entry, packet);
+      case EntryKind::kOutlet:
+        shard_.portals.on_outlet_message(entry->object, packet);
+        return true;
+      case EntryKind::kStream:
+        shard_.portals.on_stream_message(entry->object, packet);
+        return true;
+      case EntryKind::kFree:
+        return drop(packet, DropReason::kUnknownAddress);
+    }
+  }
+  return drop(packet, DropReason::kLoop);
+}
+
+// docs/spec/04 section 6.3: the relay does not add itself; it opens the reply path for the pair of
+// producers, so that answers can go straight back.
+bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
+  Relay& relay = relays_.at(entry.object);
+  if (relay.forward.count == 0) {
+    drop(packet, DropReason::kConnectionGone);
+    return false;
+  }
+  packet.onward.pop();
+  if (!prepend(packet, packet.onward, relay.forward.items, relay.forward.count)) {
+    drop(packet, DropReason::kMemory);
+    return false;
+  }
+  if (!packet.ret.empty()) {
+    const wire::AddressView back = packet.ret.front();
+    Entry* previous = back.type == wire::kTypeLocal ? shard_.table.find(back.value) : nullptr;
+    if (previous != nullptr) {
+      if (!shard_.table.allowed(relay.forward_flow, *previous) &&
+          previous->flows.size() < shard_.config.limits.reply_gates_per_worker_max) {
+        shard_.table.allow(relay.forward_flow, *previous);
+      }
+      open_for = shard_.flow_behind(*previous);
+    }
+  }
+  packet.foreign = false;
+  return true;
+}
+
+bool Router::to_link(std::uint32_t index, Packet& packet) {
+  Link& link = shard_.links.at(index);
+  packet.onward.pop();
+  const std::size_t content = packet.total_bytes();
+  const wire::HeadRoute onward = head_route(packet.onward);
+  const wire::HeadRoute ret = head_route(packet.ret);
+  if (wire::transport_body_bytes(onward, ret, content) > wire::kMaxFrameBytes) {
+    return drop(packet, DropReason::kTooLarge);
+  }
+  if (link.state != Link::State::kOpen) return drop(packet, DropReason::kConnectionGone);
+  if (!shard_.arena.reserve(packet, wire::transport_head_bytes(onward, ret, content),
+                            wire::kTracingTrailer.size())) {
+    return drop(packet, DropReason::kMemory);
+  }
+  packet.head_begin = wire::put_transport_head(packet.head_begin, onward, ret, content);
+  for (const std::uint8_t byte : wire::kTracingTrailer) *packet.tail_end++ = byte;
+  TxItem* item = shard_.items.take();
+  BufferPool::ref(packet.head_buffer);
+  item->hold[0] = packet.head_buffer;
+  item->data[0] = packet.head_begin;
+  item->size[0] = static_cast<std::uint32_t>(packet.head_bytes());
+  if (!packet.payload.empty()) {
+    BufferPool::ref(packet.payload_buffer);
+    item->hold[1] = packet.payload_buffer;
+    item->data[1] = packet.payload.data();
+    item->size[1] = static_cast<std::uint32_t>(packet.payload.size());
+  }
+  item->data[2] = packet.head_end;
+  item->size[2] = static_cast<std::uint32_t>(packet.tail_bytes());
+  shard_.arena.finish(packet);
+  shard_.counters.add(Counter::kFramesOut);
+  shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item);
+  return true;
+}
+
+bool Router::to_control(Entry& entry, Packet& packet) {
+  if (!flatten(packet)) return drop(packet, DropReason::kMemory);
+  MessageEvent event;
+  event.worker = entry.worker;
+  event.address = std::string(as_text(entry.value()));
+  event.link = packet.link;
+  event.flow = packet.flow;
+  event.spawner = packet.spawner;
+  event.principal = packet.principal;
+  packet.onward.pop();
+  event.onward = encoded(packet.onward);
+  event.ret = encoded(packet.ret);
+  event.payload = to_bytes(packet.payload);
+  shard_.arena.finish(packet);
+  if (entry.kind == EntryKind::kHandshake) {
+    Handshake& handshake = handshakes_.at(entry.object);
+    if (handshake.busy) {
+      if (handshake.parked.size() >= shard_.config.limits.parked_frames_max ||
+          handshake.parked_bytes + event.payload.size() > shard_.config.limits.parked_bytes_max) {
+        shard_.counters.drop(DropReason::kHandshakeParked);
+        return false;
+      }
+      handshake.parked_bytes += event.payload.size();
+      handshake.parked.push_back(std::move(event));
+      return true;
+    }
+    handshake.busy = true;
+  }
+  // One flooder must not starve the rest: its connection is not read while control has its fill.
+  if (packet.link.shard == shard_.config.id) {
+    if (Link* link = shard_.links.find(packet.link.index, packet.link.generation)) {
+      if (++link->credit_used >= kMessageCredit) link->waits_for_control = true;
+    }
+  }
+  shard_.counters.add(Counter::kMessagesToControl);
+  shard_.emit(std::move(event));
+  return true;
+}
+
+bool Router::to_shard(ShardId to, Packet& packet, FlowId open_for) {
+  if (!flatten(packet)) return drop(packet, DropReason::kMemory);
+  auto message = std::make_unique<CrossMessage>();
+  message->onward = encoded(packet.onward);
+  message->ret = encoded(packet.ret);
+  message->payload = to_bytes(packet.payload);
+  shard_.counters.add(Counter::kPayloadCopies);
+  shard_.counters.add(Counter::kPayloadCopyBytes, packet.payload.size());
+  message->flow = packet.flow;
+  message->spawner = packet.spawner;
+  message->principal = packet.principal;
+  message->link = packet.link;
+  message->foreign = packet.foreign;
+  message->open_for = open_for;
+  shard_.arena.finish(packet);
+  return shard_.cross(to, std::move(message));
+}
+
+bool Router::send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload) {
+  shard_.counters.add(Counter::kMessagesFromControl);
+  Packet packet;
+  packet.onward = RouteRef::of(onward);
+  packet.ret = RouteRef::of(ret);
+  BufferRef hold(shard_.pool, take_at_least(payload.size()));
+  if (!hold) return drop(packet, DropReason::kMemory);
+  if (!payload.empty()) std::memcpy(hold->data, payload.data(), payload.size());
+  packet.payload = {hold->data, payload.size()};
+  packet.payload_buffer = hold.get();
+  return dispatch(packet);
+}
+
+Buffer* Router::take_at_least(std::size_t bytes) {
+  for (int c = static_cast<int>(class_for(bytes)); c < kBufferClasses; ++c) {
+    if (Buffer* buffer = shard_.pool.take(static_cast<BufferClass>(c))) return buffer;
+  }
+  return nullptr;
+}
+
+bool Router::flatten(Packet& packet) {
+  if (packet.head_buffer == nullptr) return true;
+  if (packet.total_bytes() == packet.payload.size()) return true;
+  const std::size_t total = packet.total_bytes();
+  BufferRef hold(shard_.pool, take_at_least(total));
+  if (!hold) return false;
+  std::uint8_t* out = hold->data;
+  std::memcpy(out, packet.head_begin, packet.head_bytes());
+  out += packet.head_bytes();
+  if (!packet.payload.empty()) std::memcpy(out, packet.payload.data(), packet.payload.size());
+  out += packet.payload.size();
+  std::memcpy(out, packet.head_end, packet.tail_bytes());
+  if (!packet.payload.empty()) {
+    shard_.counters.add(Counter::kPayloadCopies);
+    shard_.counters.add(Counter::kPayloadCopyBytes, packet.payload.size());
+  }
+  shard_.arena.finish(packet);
+  packet.head_buffer = nullptr;
+  packet.head_begin = packet.head_end = packet.tail_end = nullptr;
+  packet.payload = {hold->data, total};
+  packet.payload_buffer = hold.get();
+  packet.flat_hold = std::move(hold);
+  return true;
+}
+
+bool Router::join(Packet& packet, RouteRef& route) {
+  // Room in front for what comes next, and for the other route, which may lie in the old hold.
+  RouteRef& other = &route == &packet.ret ? packet.onward : packet.ret;
+  BufferRef hold(shard_.pool, take_at_least(route.bytes() + other.bytes()));
+  if (!hold) return false;
+  const RouteRef old_other = other;
+  route.copy_to(hold->data);
+  old_other.copy_to(hold->data + route.bytes());
+  other = {{}, 0, {hold->data + route.bytes(), old_other.bytes()}, old_other.count()};
+  route = {{}, 0, {hold->data, route.bytes()}, route.count()};
+  packet.route_hold = std::move(hold);
+  return true;
+}
+
+bool Router::prepend(Packet& packet, RouteRef& route, ByteSpan items, std::uint32_t count) {
+  if (route.prepend(items, count)) return true;
+  return join(packet, route) && route.prepend(items, count);
+}
+
+void Router::add_relay(Entry& entry, AddWorker&& command) {
+  Relay& relay = relays_.make();
+  relay.forward = std::move(command.forward);
+  relay.forward_flow = command.forward_flow;
+  entry.object = relay.index;
+}
+
+void Router::add_handshake(Entry& entry) { entry.object = handshakes_.make().index; }
+
+void Router::remove_object(Entry& entry) {
+  if (entry.kind == EntryKind::kRelay) relays_.free(relays_.at(entry.object));
+  if (entry.kind == EntryKind::kHandshake) handshakes_.free(handshakes_.at(entry.object));
+}
+
+void Router::handshake_step(Entry& entry) {
+  Handshake& handshake = handshakes_.at(entry.object);
+  handshake.busy = false;
+  if (handshake.parked.empty()) return;
+  MessageEvent event = std::move(handshake.parked.front());
+  handshake.parked.pop_front();
+  handshake.parked_bytes -= event.payload.size();
+  handshake.busy = true;
+  event.link.generation = 0;  // parked messages took no credit
+  shard_.counters.add(Counter::kMessagesToControl);
+  shard_.emit(std::move(event));
+}
+
+std::deque<MessageEvent> Router::take_parked(Entry& entry) {
+  std::deque<MessageEvent> parked = std::move(handshakes_.at(entry.object).parked);
+  handshakes_.free(handshakes_.at(entry.object));
+  return parked;
+}
+
+}  // namespace weir

@@ -1,0 +1,68 @@
+// Takes a packet from worker to worker of this shard until it leaves or ends (docs/spec/01
+// section 3.1, 04 section 3.2, 6.3).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "dataplane/contract.h"
+#include "dataplane/route/address_table.h"
+#include "dataplane/route/packet.h"
+#include "dataplane/shard/slab.h"
+#include "dataplane/telemetry/counters.h"
+
+namespace weir {
+
+class Shard;
+
+struct Relay {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+  EncodedRoute forward;
+  FlowId forward_flow = kNoFlow;
+};
+
+// A worker that hands messages to control one at a time; the rest is parked, bounded.
+struct Handshake {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+  bool busy = false;
+  std::size_t parked_bytes = 0;
+  std::deque<MessageEvent> parked;
+};
+
+class Router {
+ public:
+  explicit Router(Shard& shard) : shard_(shard) {}
+
+  // Runs the packet to its end. `open_for`: see CrossMessage. False: it was dropped (and counted).
+  bool dispatch(Packet& packet, FlowId open_for = kNoFlow);
+  // A message of this node's own.
+  bool send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload);
+
+  void add_relay(Entry& entry, AddWorker&& command);
+  void add_handshake(Entry& entry);
+  void remove_object(Entry& entry);
+  void handshake_step(Entry& entry);
+  // The handshake is over: what was parked, in order, for the channel.
+  std::deque<MessageEvent> take_parked(Entry& entry);
+  // Makes the packet one run of bytes (a copy, counted, if it was not).
+  bool flatten(Packet& packet);
+  // Room for one more piece in front of a route that already uses both.
+  bool join(Packet& packet, RouteRef& route);
+  bool prepend(Packet& packet, RouteRef& route, ByteSpan items, std::uint32_t count);
+  Buffer* take_at_least(std::size_t bytes);
+
+ private:
+  bool relay(Entry& entry, Packet& packet, FlowId& open_for);
+  bool to_link(std::uint32_t link, Packet& packet);
+  bool to_control(Entry& entry, Packet& packet);
+  bool to_shard(ShardId shard, Packet& packet, FlowId open_for);
+  bool drop(Packet& packet, DropReason reason);
+
+  Shard& shard_;
+  Slab<Relay> relays_;
+  Slab<Handshake> handshakes_;
+};
+
+}  // namespace weir

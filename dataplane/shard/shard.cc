@@ -1,0 +1,504 @@
+#include "dataplane/shard/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kVectorsMax = 256;  // 4 KiB of iovecs: one small buffer
+// Expanded keys held ready; two directions per busy channel.
+constexpr std::size_t kKeySlots = 1024;
+
+template <typename... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+}  // namespace
+
+Shard::Shard(const ShardConfig& shard_config, Io& shard_io, BufferPool& shard_pool,
+             const Aead& shard_aead, Clock& shard_clock, Rng& shard_rng, ShardRings& rings,
+             std::function<void()> wake_control, std::vector<Peer> peers)
+    : config(shard_config),
+      io(shard_io),
+      pool(shard_pool),
+      aead(shard_aead),
+      clock(shard_clock),
+      rng(shard_rng),
+      table(shard_rng.next_u64()),
+      arena(shard_pool),
+      keys(shard_aead, kKeySlots),
+      links(*this),
+      channels(*this),
+      portals(*this),
+      router(*this),
+      rings_(rings),
+      wake_control_(std::move(wake_control)),
+      peers_(std::move(peers)),
+      cross_waiting_(peers_.size()),
+      io_events_(256) {
+  now_ns = clock.now_ns();
+  next_second_ns_ = now_ns + kNsPerSecond;
+  dirty_.reserve(1024);
+}
+
+Shard::~Shard() {
+  // The Io is gone or goes next: nothing is in flight any more.
+  links.for_each([&](Link& link) { link.tx.clear(items, pool); });
+  portals.for_each([&](Stream& stream) { stream.tx.clear(items, pool); });
+}
+
+void Shard::step(std::uint64_t deadline_ns) {
+  const bool busy = !rings_.commands.empty() || !starved_.empty() ||
+                    std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
+                      return peer.from != nullptr && !peer.from->empty();
+                    });
+  const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_});
+  const std::size_t count = io.reap(io_events_, busy ? 0 : wait);
+  now_ns = clock.now_ns();
+  handle_commands();
+  handle_cross();
+  for (std::size_t i = 0; i < count; ++i) handle_event(io_events_[i]);
+  for (Timer timer; timers.pop_due(now_ns, timer);) {
+    switch (timer.kind) {
+      case Timer::Kind::kDial:
+        links.dial_timed_out(timer.object, timer.generation);
+        break;
+      case Timer::Kind::kLinger:
+        channels.linger_over(timer.object, timer.generation);
+        break;
+      case Timer::Kind::kPong:
+        portals.pong_timed_out(timer.object, timer.generation);
+        break;
+    }
+  }
+  if (now_ns >= next_second_ns_) every_second();
+  if (!starved_.empty()) feed_starved();
+  flush();
+  push_events();
+}
+
+void Shard::handle_event(IoEvent& event) {
+  const auto role = static_cast<SocketRole>(event.user >> 61);
+  const auto generation = static_cast<std::uint32_t>(event.user >> 32 & 0x1fffffff);
+  const auto index = static_cast<std::uint32_t>(event.user);
+  if (role == SocketRole::kLinkListener || role == SocketRole::kInlet) {
+    if (event.kind != IoEventKind::kAccepted || event.result < 0) return;
+    if (role == SocketRole::kInlet) return portals.on_accepted(index, event);
+    if (links.has_listener(index, generation)) return links.on_accepted(index, event);
+    return io.discard(event.result);
+  }
+  if (role == SocketRole::kLink) {
+    Link* link = links.find(index, generation);
+    if (link == nullptr) {
+      if (event.buffer != nullptr) pool.unref(event.buffer);
+      return;
+    }
+    switch (event.kind) {
+      case IoEventKind::kConnected:
+        return links.on_connected(index, generation, event.result);
+      case IoEventKind::kReceived:
+        return links.on_received(*link, event);
+      case IoEventKind::kSent:
+        return on_sent({TxOwner::Kind::kLink, index, generation}, link->tx, event.result);
+      case IoEventKind::kClosed:
+        return links.on_closed(*link);
+      case IoEventKind::kAccepted:
+        return;
+    }
+    return;
+  }
+  Stream* stream = portals.find(index, generation);
+  if (stream == nullptr) {
+    if (event.buffer != nullptr) pool.unref(event.buffer);
+    return;
+  }
+  switch (event.kind) {
+    case IoEventKind::kConnected:
+      return portals.on_connected(*stream, event.result);
+    case IoEventKind::kReceived:
+      return portals.on_received(*stream, event);
+    case IoEventKind::kSent:
+      return on_sent({TxOwner::Kind::kStream, index, generation}, stream->tx, event.result);
+    case IoEventKind::kClosed:
+      return portals.on_closed(*stream);
+    case IoEventKind::kAccepted:
+      return;
+  }
+}
+
+void Shard::handle_commands() {
+  for (Command command; rings_.commands.pop(command);) run(std::move(command));
+}
+
+void Shard::run(Command&& command) {
+  std::visit(Overloaded{
+                 [](std::monostate) {},
+                 [&](ListenTransport& c) { links.listen(c); },
+                 [&](OpenInlet& c) { portals.open_inlet(c); },
+                 [&](RouteInlet& c) { portals.route_inlet(c); },
+                 [&](CloseListener& c) {
+                   if (!links.close_listener(c.id)) portals.close_inlet(c.id, c.close_streams);
+                 },
+                 [&](ConnectLink& c) { links.connect(std::move(c)); },
+                 [&](CloseLink& c) {
+                   if (Link* link = links.find(c.link.index, c.link.generation)) {
+                     links.close(*link, DropReason::kConnectionClosed);
+                   }
+                 },
+                 [&](AddWorker& c) { add_worker(std::move(c)); },
+                 [&](RemoveWorker& c) {
+                   Entry* entry = table.find(as_bytes(c.address));
+                   if (entry == nullptr) return;
+                   // Connections, channels and streams end by their own commands.
+                   if (entry->kind <= EntryKind::kRelay) remove_entry(*entry);
+                 },
+                 [&](AllowFlow& c) {
+                   Entry* entry = table.find(as_bytes(c.address));
+                   if (entry == nullptr) return;
+                   c.allow ? table.allow(c.flow, *entry) : table.deny(c.flow, *entry);
+                 },
+                 [&](OpenOutlet& c) { portals.open_outlet(c); },
+                 [&](RetargetOutlet& c) { portals.retarget(c); },
+                 [&](CloseOutlet& c) { portals.close_outlet(c.outlet); },
+                 [&](InstallChannel& c) { channels.install(std::move(c)); },
+                 [&](CloseChannel& c) {
+                   channels.close(c.channel, c.send_close, ChannelEnd::kClosedHere);
+                 },
+                 [&](HandshakeStep& c) {
+                   Entry* entry = table.find(as_bytes(c.address));
+                   if (entry != nullptr && entry->kind == EntryKind::kHandshake)
+                     router.handshake_step(*entry);
+                 },
+                 [&](SendMessage& c) { router.send(c.onward, c.ret, c.payload); },
+                 [&](MessageDone& c) { links.credit_returned(c.link); },
+                 [&](Report& c) { do_report(c); },
+                 [&](StopShard&) { stop_all(); },
+             },
+             command);
+}
+
+void Shard::add_worker(AddWorker&& command) {
+  EntryKind kind = EntryKind::kControl;
+  switch (command.kind) {
+    case WorkerKind::kControl:
+      kind = EntryKind::kControl;
+      break;
+    case WorkerKind::kHandshake:
+      kind = EntryKind::kHandshake;
+      break;
+    case WorkerKind::kEcho:
+      kind = EntryKind::kEcho;
+      break;
+    case WorkerKind::kHop:
+      kind = EntryKind::kHop;
+      break;
+    case WorkerKind::kRelay:
+    case WorkerKind::kForwarder:
+      kind = EntryKind::kRelay;
+      break;
+  }
+  // Adding again replaces: a relay that registers anew, a forwarder that dialled anew.
+  if (Entry* old = table.find(as_bytes(command.address)); old != nullptr) {
+    if (old->kind > EntryKind::kRelay) return;
+    remove_entry(*old);
+  }
+  Entry* entry = table.add(as_bytes(command.address), kind, 0);
+  CHECK(entry != nullptr);
+  entry->worker = command.worker;
+  for (const FlowId flow : command.allowed) table.allow(flow, *entry);
+  if (kind == EntryKind::kRelay) router.add_relay(*entry, std::move(command));
+  if (kind == EntryKind::kHandshake) router.add_handshake(*entry);
+}
+
+void Shard::remove_entry(Entry& entry) {
+  while (entry.users != nullptr) {
+    RouteUser& user = *entry.users;
+    // Each call takes its user out of the list.
+    if (user.kind == RouteUser::Kind::kChannel) {
+      channels.orphan(user.object);
+    } else {
+      table.remove_user(user);
+      portals.route_lost(user.object);
+    }
+  }
+  router.remove_object(entry);
+  table.remove(entry);
+}
+
+FlowId Shard::flow_behind(const Entry& entry) {
+  if (entry.kind == EntryKind::kLink) return links.at(entry.object).flow;
+  if (entry.kind == EntryKind::kEncryptor) return channels.at(entry.object).flow;
+  return kNoFlow;
+}
+
+void Shard::emit(Event event) { events_waiting_.push_back(std::move(event)); }
+
+void Shard::push_events() {
+  if (events_waiting_.empty()) return;
+  std::size_t i = 0;
+  while (i < events_waiting_.size() && rings_.events.push(std::move(events_waiting_[i]))) ++i;
+  events_waiting_.erase(events_waiting_.begin(),
+                        events_waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+  if (wake_control_) wake_control_();
+}
+
+// --- queues
+// -----------------------------------------------------------------------------------------
+
+TxQueue* Shard::queue_of(const TxOwner& owner) {
+  if (owner.kind == TxOwner::Kind::kLink) {
+    Link* link = links.find(owner.object, owner.generation);
+    return link != nullptr && link->state == Link::State::kOpen ? &link->tx : nullptr;
+  }
+  Stream* stream = portals.find(owner.object, owner.generation);
+  return stream != nullptr && stream->socket != kNoSocket &&
+                 stream->state != Stream::State::kClosing
+             ? &stream->tx
+             : nullptr;
+}
+
+void Shard::mark_dirty(TxQueue& queue, TxOwner owner) {
+  if (queue.dirty || queue.in_flight) return;
+  queue.dirty = true;
+  dirty_.push_back(owner);
+}
+
+void Shard::enqueue(TxQueue& queue, TxOwner owner, TxItem* item) {
+  queue.push(item);
+  mark_dirty(queue, owner);
+  if (queue.bytes <= config.limits.queue_high_bytes || source == nullptr || source->waiting) return;
+  // A stream's own queue does not pause it: that is the peer's credit (portals).
+  if (owner.kind == TxOwner::Kind::kStream) return;
+  source->waiting = true;
+  source->next_waiter = queue.waiters;
+  queue.waiters = source;
+  counters.add(Counter::kSourcePauses);
+}
+
+void Shard::sources_go_on(TxQueue& queue) {
+  Source* waiter = std::exchange(queue.waiters, nullptr);
+  while (waiter != nullptr) {
+    Source* next = std::exchange(waiter->next_waiter, nullptr);
+    waiter->waiting = false;
+    if (waiter->kind == Source::Kind::kLink) {
+      if (Link* link = links.find(waiter->object, waiter->generation)) links.process(*link);
+    } else if (Stream* stream = portals.find(waiter->object, waiter->generation)) {
+      portals.resume(*stream);
+    }
+    waiter = next;
+  }
+}
+
+void Shard::forget_source(Source& gone) {
+  if (!gone.waiting) return;
+  const auto unlink = [&](TxQueue& queue) {
+    for (Source** at = &queue.waiters; *at != nullptr; at = &(*at)->next_waiter) {
+      if (*at != &gone) continue;
+      *at = gone.next_waiter;
+      gone.waiting = false;
+      gone.next_waiter = nullptr;
+      return;
+    }
+  };
+  // Rare: a source ends while it waits.
+  links.for_each([&](Link& link) {
+    if (gone.waiting && link.tx.waiters != nullptr) unlink(link.tx);
+  });
+  gone.waiting = false;
+}
+
+void Shard::wait_for_buffers(Source& waiting) {
+  starved_.push_back(
+      {waiting.kind == Source::Kind::kLink ? TxOwner::Kind::kLink : TxOwner::Kind::kStream,
+       waiting.object, waiting.generation});
+}
+
+void Shard::feed_starved() {
+  std::vector<TxOwner> now;
+  now.swap(starved_);
+  for (const TxOwner& owner : now) {
+    if (owner.kind == TxOwner::Kind::kLink) {
+      if (Link* link = links.find(owner.object, owner.generation)) links.process(*link);
+    } else if (Stream* stream = portals.find(owner.object, owner.generation)) {
+      portals.resume(*stream);
+    }
+  }
+}
+
+void Shard::flush() {
+  // Sending makes room, room lets sources go on, and those may fill queues again: until nothing is
+  // due.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    const TxOwner owner = dirty_[i];
+    TxQueue* queue = queue_of(owner);
+    if (queue == nullptr) continue;
+    queue->dirty = false;
+    flush_queue(*queue, owner);
+  }
+  dirty_.clear();
+}
+
+void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
+  const SocketId socket = owner.kind == TxOwner::Kind::kLink ? links.at(owner.object).socket
+                                                             : portals.at(owner.object).socket;
+  while (!queue.in_flight && !queue.empty()) {
+    if (queue.vectors == nullptr) queue.vectors = pool.take(BufferClass::kSmall);
+    if (queue.vectors == nullptr) {
+      queue.dirty = true;
+      dirty_again_.push_back(owner);
+      return;
+    }
+    auto* vectors = reinterpret_cast<iovec*>(queue.vectors->data);
+    std::size_t total = 0;
+    const std::size_t count = queue.gather(vectors, kVectorsMax, total);
+    const std::int32_t sent = io.send(socket, {vectors, count});
+    if (sent == -EINPROGRESS) {
+      queue.in_flight = true;
+      if (queue.stuck_since_ns == 0) queue.stuck_since_ns = now_ns;
+      return;
+    }
+    if (sent < 0) {
+      if (owner.kind == TxOwner::Kind::kLink)
+        return links.on_sent_error(links.at(owner.object), -sent);
+      return portals.on_sent_error(portals.at(owner.object), -sent);
+    }
+    counters.add(Counter::kBytesOut, static_cast<std::uint64_t>(sent));
+    queue.consume(static_cast<std::size_t>(sent), items, pool);
+    queue.stuck_since_ns = 0;
+  }
+  if (!queue.in_flight) after_send(queue, owner);
+}
+
+void Shard::after_send(TxQueue& queue, TxOwner owner) {
+  if (queue.empty() && queue.vectors != nullptr) {
+    pool.unref(queue.vectors);
+    queue.vectors = nullptr;
+  }
+  if (queue.bytes <= config.limits.queue_low_bytes && queue.waiters != nullptr)
+    sources_go_on(queue);
+  if (owner.kind == TxOwner::Kind::kStream) {
+    if (Stream* stream = portals.find(owner.object, owner.generation)) portals.on_sent(*stream);
+  }
+}
+
+void Shard::on_sent(TxOwner owner, TxQueue& queue, std::int32_t result) {
+  queue.in_flight = false;
+  TxQueue* open_queue = queue_of(owner);
+  if (open_queue == nullptr) return;
+  if (result < 0) {
+    if (owner.kind == TxOwner::Kind::kLink)
+      return links.on_sent_error(links.at(owner.object), -result);
+    return portals.on_sent_error(portals.at(owner.object), -result);
+  }
+  counters.add(Counter::kBytesOut, static_cast<std::uint64_t>(result));
+  if (result > 0) queue.stuck_since_ns = 0;
+  queue.consume(static_cast<std::size_t>(result), items, pool);
+  if (!queue.empty()) mark_dirty(queue, owner);
+  after_send(queue, owner);
+}
+
+// --- between shards
+// -----------------------------------------------------------------------------------
+
+bool Shard::cross(ShardId to, std::unique_ptr<CrossMessage> message) {
+  if (to >= peers_.size() || peers_[to].to == nullptr) return false;
+  // The receiving side always drains; what does not fit now waits here in order.
+  cross_waiting_[to].push_back(std::move(message));
+  push_cross(to);
+  return true;
+}
+
+void Shard::push_cross(ShardId to) {
+  auto& waiting = cross_waiting_[to];
+  std::size_t i = 0;
+  while (i < waiting.size() && peers_[to].to->push(std::move(waiting[i]))) ++i;
+  waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(i));
+  if (i > 0 && peers_[to].wake) peers_[to].wake();
+}
+
+void Shard::handle_cross() {
+  for (std::size_t from = 0; from < peers_.size(); ++from) {
+    if (!cross_waiting_[from].empty()) push_cross(static_cast<ShardId>(from));
+    CrossRing* ring = peers_[from].from;
+    if (ring == nullptr) continue;
+    for (std::unique_ptr<CrossMessage> message; ring->pop(message);) receive_cross(*message);
+  }
+}
+
+void Shard::receive_cross(CrossMessage& message) {
+  if (message.kind == CrossMessage::Kind::kAcceptedLink) {
+    return links.adopt(message.socket, message.portal, message.spawner, message.peer);
+  }
+  if (message.kind == CrossMessage::Kind::kAcceptedStream) {
+    return portals.adopt(message.socket, message.portal, message.peer);
+  }
+  BufferRef hold(pool, router.take_at_least(message.payload.size()));
+  if (!hold) return counters.drop(DropReason::kMemory);
+  if (!message.payload.empty())
+    std::memcpy(hold->data, message.payload.data(), message.payload.size());
+  Packet packet;
+  packet.onward = RouteRef::of(message.onward);
+  packet.ret = RouteRef::of(message.ret);
+  packet.payload = {hold->data, message.payload.size()};
+  packet.payload_buffer = hold.get();
+  packet.flow = message.flow;
+  packet.spawner = message.spawner;
+  packet.principal = message.principal;
+  packet.link = message.link;
+  packet.foreign = message.foreign;
+  router.dispatch(packet, message.open_for);
+}
+
+ShardId Shard::least_loaded() const {
+  if (config.shard_count == 1) return config.id;
+  // Round robin spreads new connections; loads even out because connections stay.
+  return static_cast<ShardId>(next_shard_++ % config.shard_count);
+}
+
+// --- the rest
+// -----------------------------------------------------------------------------------------
+
+void Shard::every_second() {
+  next_second_ns_ = now_ns + kNsPerSecond;
+  links.check_deadlines(now_ns);
+  portals.check_deadlines(now_ns);
+  pool.trim();
+  for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
+}
+
+void Shard::do_report(const Report& report) {
+  Reported answer;
+  answer.request = report.request;
+  if (report.kind == ReportKind::kLinks) {
+    links.report(answer.links);
+    return emit(std::move(answer));
+  }
+  counters.set(Counter::kLinks, links.size());
+  counters.set(Counter::kChannels, channels.size());
+  counters.set(Counter::kStreams, portals.size());
+  counters.set(Counter::kWorkers, table.size());
+  counters.set(Counter::kBuffersSmall, pool.in_use(BufferClass::kSmall));
+  counters.set(Counter::kBuffersMedium, pool.in_use(BufferClass::kMedium));
+  counters.set(Counter::kBuffersBulk, pool.in_use(BufferClass::kBulk));
+  counters.set(Counter::kBuffersFrame, pool.in_use(BufferClass::kFrame));
+  answer.counters.assign(std::begin(counters.values), std::end(counters.values));
+  answer.counters.insert(answer.counters.end(), std::begin(counters.drops),
+                         std::end(counters.drops));
+  emit(std::move(answer));
+}
+
+void Shard::stop_all() {
+  if (stopping_) return;
+  stopping_ = true;
+  channels.close_all();
+  flush();
+  portals.end_all();
+  links.for_each([&](Link& link) { links.close(link, DropReason::kConnectionClosed); });
+  flush();
+  stopped_ = true;
+  emit(ShardStopped{});
+}
+
+}  // namespace weir
