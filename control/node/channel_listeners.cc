@@ -35,8 +35,7 @@ Status ChannelListeners::remove(const std::string& address) {
 bool ChannelListeners::make_room(const LinkId& link) {
   const NodeLimits& limits = core_.config.limits;
   const auto mine = by_link_.find(link);
-  if (mine != by_link_.end() &&
-      mine->second.size() >= limits.half_open_handshakes_per_link_max) {
+  if (mine != by_link_.end() && mine->second.size() >= limits.half_open_handshakes_per_link_max) {
     core_.count(ControlCounter::kHandshakesOverLinkLimit);
     return false;
   }
@@ -78,8 +77,8 @@ void ChannelListeners::on_message1(const std::string& address, MessageEvent& mes
   channel.id = id;
   channel.own = request.identity.value_or(core_.config.identity);
   channel.authorized = request.authorized;
-  channel.shard = core_.shard_for(
-      message.ret, message.link.generation != 0 ? message.link.shard : ShardId{0});
+  channel.shard =
+      core_.shard_for(message.ret, message.link.generation != 0 ? message.link.shard : ShardId{0});
   channel.decryptor = core_.new_address(channel.shard);
   channel.encryptor = core_.new_address(channel.shard);
   channel.flow = core_.flows.make();

@@ -70,8 +70,7 @@ void Channels::on_message2(ControlId id, MessageEvent& message) {
       return fail_attempt(id, std::move(result.error()));
     }
     core_.count(ControlCounter::kHandshakesMalformed);
-    core_.send_to_owner(it->second.channel.decryptor,
-                        HandshakeStep{it->second.channel.decryptor});
+    core_.send_to_owner(it->second.channel.decryptor, HandshakeStep{it->second.channel.decryptor});
     return;
   }
   core_.timers.cancel(it->second.timer);

@@ -109,7 +109,8 @@ void Connections::connect(ControlId id, const wire::TransportHop& hop) {
 
 void Connections::secure(ControlId id, const std::string& listener) {
   Open& open = open_.at(id);
-  // Only `service` parts lead to the listener (spec/01 10.4); what is before the channel is then gone.
+  // Only `service` parts lead to the listener (spec/01 10.4); what is before the channel is then
+  // gone.
   wire::Route route;
   for (const MultiAddrPart& part : open.path) {
     if (part.proto == Proto::kService) route.push_back(wire::Address::local(part.value()));
@@ -131,8 +132,8 @@ void Connections::secure(ControlId id, const std::string& listener) {
   };
   const std::size_t made = open.connection.channels.size();
   const ControlId attempt = channels_.create(
-      route,
-      {open.options.identity, open.options.authorized, open.options.channel_timeout_ms}, done);
+      route, {open.options.identity, open.options.authorized, open.options.channel_timeout_ms},
+      done);
   const auto it = open_.find(id);
   if (it != open_.end() && it->second.connection.channels.size() == made) {
     it->second.connecting = attempt;
@@ -158,8 +159,8 @@ void Connections::finish(ControlId id) {
     connection.ping_route.push_back(wire::Address::local(hop));
   }
   if (connection.flow != kNoFlow) {
-    for (const char* name : {"control_api", "key_exchanger", kApiAddress, kUppercaseAddress,
-                             kEchoAddress}) {
+    for (const char* name :
+         {"control_api", "key_exchanger", kApiAddress, kUppercaseAddress, kEchoAddress}) {
       workers_.allow(connection.flow, name);
     }
     if (open.options.open_for_hops) {
@@ -205,7 +206,8 @@ void Connections::on_link_ended(const Link& link) {
   for (const auto& [id, open] : open_) {
     if (open.connection.link == link.id) ids.push_back(id);
   }
-  for (const ControlId id : ids) report_lost(id, "the connection with " + link.peer.text() + " ended");
+  for (const ControlId id : ids)
+    report_lost(id, "the connection with " + link.peer.text() + " ended");
 }
 
 void Connections::on_channel_ended(const Channel& channel, const char* why) {

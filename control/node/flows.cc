@@ -6,8 +6,8 @@
 namespace weir::control {
 
 FlowId FlowTable::make() {
-  // 24 bits under the shard's byte. After a wrap the oldest ids are long gone; one that is not would
-  // have an entry here.
+  // 24 bits under the shard's byte. After a wrap the oldest ids are long gone; one that is not
+  // would have an entry here.
   FlowId flow = kNoFlow;
   do {
     last_ = (last_ + 1) & 0xffffff;

@@ -8,9 +8,12 @@ namespace {
 
 Error connect_error(int error) {
   switch (error) {
-    case ECONNREFUSED: return {Errc::kRefused, "connection peer was not found", "connection refused"};
-    case ETIMEDOUT: return {Errc::kTimeout, "connection timed out", {}};
-    default: return {Errc::kIo, "generic I/O failure", std::strerror(error)};
+    case ECONNREFUSED:
+      return {Errc::kRefused, "connection peer was not found", "connection refused"};
+    case ETIMEDOUT:
+      return {Errc::kTimeout, "connection timed out", {}};
+    default:
+      return {Errc::kIo, "generic I/O failure", std::strerror(error)};
   }
 }
 
@@ -35,8 +38,8 @@ ControlId Links::connect(const std::string& host, std::uint16_t port, std::uint6
         command.request = id;
         command.addresses = std::move(*addresses);
         command.flow = it->second.flow;
-        command.timeout_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-            std::max<std::uint64_t>(timeout_ms, 1), 3'600'000));
+        command.timeout_ms = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(std::max<std::uint64_t>(timeout_ms, 1), 3'600'000));
         core_.send(shard.value_or(core_.next_shard()), std::move(command));
       });
   return id;
@@ -57,7 +60,7 @@ void Links::on_up(const LinkUp& event) {
     core_.send(event.link.shard, CloseLink{event.link});  // cancelled meanwhile
     return;
   }
-  Link link{event.link, event.flow,  event.spawner,     event.sender,
+  Link link{event.link,     event.flow, event.spawner,     event.sender,
             event.receiver, event.peer, event.request != 0};
   core_.flows.add_producer(link.flow, {link.sender, link.receiver});
   links_[link.id] = link;

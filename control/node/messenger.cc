@@ -17,14 +17,14 @@ ControlId Messenger::request(const wire::Route& onward, Bytes payload, std::uint
     core_.count(ControlCounter::kRequestsTimedOut);
     finish(id, fail(Errc::kTimeout, "no answer in time"));
   });
-  const Status added = workers_.add({.address = pending.address,
-                                     .allowed = {core_.flows.behind(route)},
-                                     .handle = [this, id](MessageEvent& message) {
-                                       finish(id, Reply{std::move(message.payload),
-                                                        std::move(message.onward),
-                                                        std::move(message.ret)});
-                                       return false;
-                                     }});
+  const Status added =
+      workers_.add({.address = pending.address,
+                    .allowed = {core_.flows.behind(route)},
+                    .handle = [this, id](MessageEvent& message) {
+                      finish(id, Reply{std::move(message.payload), std::move(message.onward),
+                                       std::move(message.ret)});
+                      return false;
+                    }});
   CHECK(added.has_value());  // 120 random bits
   core_.send_message(std::move(route), encoded_local(pending.address), std::move(payload));
   return id;

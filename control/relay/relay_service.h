@@ -30,7 +30,7 @@ class RelayService {
 
  private:
   struct Relay {
-    FlowId flow = kNoFlow;                   // of the producer that registered; none: local
+    FlowId flow = kNoFlow;  // of the producer that registered; none: local
     PrincipalId principal = kNoPrincipal;
   };
   void on_message(MessageEvent& message);

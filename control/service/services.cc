@@ -29,8 +29,7 @@ Status Services::exists(const char* type, const std::string& address) const {
 Status Services::start_echo(const std::string& address) {
   if (auto status = exists("echo", address); !status) return status;
   echoes_.insert(address);
-  return workers_.add(
-      {.address = address, .kind = WorkerKind::kEcho, .allowed = {core_.tcp_flow}});
+  return workers_.add({.address = address, .kind = WorkerKind::kEcho, .allowed = {core_.tcp_flow}});
 }
 
 Status Services::start_uppercase(const std::string& address) {
@@ -47,8 +46,8 @@ Status Services::start_uppercase(const std::string& address) {
 Status Services::start_hop(const std::string& address) {
   if (auto status = exists("hop", address); !status) return status;
   connections_.hops.insert(address);
-  core_.log(LogLevel::kWarn,
-            "hop at {}: whoever reaches it reaches every worker of this node", address);
+  core_.log(LogLevel::kWarn, "hop at {}: whoever reaches it reaches every worker of this node",
+            address);
   return workers_.add({.address = address, .kind = WorkerKind::kHop, .allowed = {core_.tcp_flow}});
 }
 

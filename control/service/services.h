@@ -14,7 +14,8 @@ class Services {
   Services(NodeCore& core, WorkerTable& workers, Connections& connections)
       : core_(core), workers_(workers), connections_(connections) {}
 
-  // All: reachable from the default TCP listener. kAlreadyExists "hop service already exists at ..".
+  // All: reachable from the default TCP listener. kAlreadyExists "hop service already exists at
+  // ..".
   Status start_echo(const std::string& address);
   Status start_uppercase(const std::string& address);
   Status start_hop(const std::string& address);

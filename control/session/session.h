@@ -1,10 +1,11 @@
-// A session keeps something alive that lives behind a route: an inlet's way to its outlet, a relay's
-// registration (spec/04 6.5, spec/05 9.2).
+// A session keeps something alive that lives behind a route: an inlet's way to its outlet, a
+// relay's registration (spec/04 6.5, spec/05 9.2).
 //
 // It is down until an attempt succeeds. While it is up it sends a ping to `echo` every 10 s; three
 // unanswered ones, or the owner's lost(), take it down. Unlike Ockam it does not wait for the pings
-// when the transport says that it is gone, and it retries with jittered back-off: at once (0-100 ms)
-// after a loss, then 200 ms doubling to 3 s. What an attempt made is closed before the next one.
+// when the transport says that it is gone, and it retries with jittered back-off: at once (0-100
+// ms) after a loss, then 200 ms doubling to 3 s. What an attempt made is closed before the next
+// one.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,8 @@ class ChannelListeners {
   ChannelListeners(NodeCore& core, WorkerTable& workers, Channels& channels)
       : core_(core), workers_(workers), channels_(channels) {}
 
-  // Becomes a consumer of the TCP listener; echo, uppercase and itself become consumers of its own id.
+  // Becomes a consumer of the TCP listener; echo, uppercase and itself become consumers of its own
+  // id.
   Status add(const ChannelListenerRequest& request);
   Status remove(const std::string& address);
   void on_link_down(const LinkId& id);

@@ -95,7 +95,9 @@ struct NodeCore {
     return timers.start(now_ns() + ms * kNsPerMs, std::move(run));
   }
   // Uniform in [0, bound).
-  std::uint64_t random_below(std::uint64_t bound) { return bound == 0 ? 0 : rng.next_u64() % bound; }
+  std::uint64_t random_below(std::uint64_t bound) {
+    return bound == 0 ? 0 : rng.next_u64() % bound;
+  }
 
   // --- reporting
   void count(ControlCounter counter) { ++counters[static_cast<std::size_t>(counter)]; }
@@ -119,7 +121,8 @@ struct NodeCore {
   FlowTable flows;
   Principals principals;
   std::array<std::uint64_t, kControlCounters> counters{};
-  // Spawner ids of the default TCP listener and of the channel listener `api` (spec/04 3.4: TL, SC).
+  // Spawner ids of the default TCP listener and of the channel listener `api` (spec/04 3.4: TL,
+  // SC).
   FlowId tcp_flow = kNoFlow;
   FlowId api_flow = kNoFlow;
   // Answers of ListenTransport and OpenInlet.

@@ -37,8 +37,8 @@ class Links {
  public:
   Links(NodeCore& core, WorkerTable& workers) : core_(core), workers_(workers) {}
 
-  // Resolves and connects, addresses in order. `shard`: where the connection shall live. Errors as in
-  // spec/01 6.2. Returns a handle for cancel.
+  // Resolves and connects, addresses in order. `shard`: where the connection shall live. Errors as
+  // in spec/01 6.2. Returns a handle for cancel.
   ControlId connect(const std::string& host, std::uint16_t port, std::uint64_t timeout_ms,
                     std::optional<ShardId> shard, Done<Link> done);
   // An attempt that is no longer wanted; what it still makes is closed again.

@@ -1,5 +1,5 @@
-// Requests with one answer (spec/04 1.4): a temporary reply address, open for the producer behind the
-// first hop of the route before the request leaves, gone with the answer or the timeout.
+// Requests with one answer (spec/04 1.4): a temporary reply address, open for the producer behind
+// the first hop of the route before the request leaves, gone with the answer or the timeout.
 #pragma once
 
 #include <map>

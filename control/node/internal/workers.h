@@ -34,7 +34,8 @@ class WorkerTable {
 
   // kAlreadyExists: "operation failed for address 0#x".
   Status add(WorkerSpec spec);
-  // An address that another command creates at the shards (outlets); returns the flows to send along.
+  // An address that another command creates at the shards (outlets); returns the flows to send
+  // along.
   Status reserve(const WorkerAddress& address, const std::vector<FlowId>& allowed);
   // Forgets the address and its permissions; for `add`ed ones the shards are told.
   void remove(const WorkerAddress& address);

@@ -1,0 +1,54 @@
+// TCP outlets (spec/05 section 11): a named worker of the data plane that dials a target. Control
+// resolves the target's name, now and again every 30 s, so that no stream waits for DNS.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/node/internal/store.h"
+#include "control/node/internal/workers.h"
+
+namespace weir::control {
+
+inline constexpr std::uint64_t kOutletResolveMs = 30'000;
+inline constexpr std::uint64_t kOutletResolveRetryMs = 3'000;
+
+class Outlets {
+ public:
+  Outlets(NodeCore& core, WorkerTable& workers, ResourceKeeper& keeper)
+      : core_(core), workers_(workers), keeper_(keeper) {}
+  ~Outlets();
+
+  // Done when the first resolution has ended, well or not: creating an outlet does not touch the
+  // target.
+  void create(const OutletRequest& request, Done<OutletStatus> done);
+  std::vector<OutletStatus> list() const;
+  Result<OutletStatus> show(const std::string& address) const;
+  Result<OutletStatus> remove(const std::string& address);
+  void restore();
+  bool on_stream_ended(const StreamEnded& event);
+
+ private:
+  struct Outlet {
+    ControlId id = 0;
+    std::string address;
+    OutletRequest request;
+    std::vector<PrincipalId> authorized;
+    TimerId timer = kNoTimer;
+    bool opened = false;
+  };
+  void resolve(ControlId id, Done<OutletStatus> done);
+  void keep(const Outlet& outlet);
+  void open(Outlet& outlet, std::vector<SocketAddress> targets);
+  OutletStatus status(const Outlet& outlet) const;
+  static Error not_found(const std::string& address);
+
+  NodeCore& core_;
+  WorkerTable& workers_;
+  ResourceKeeper& keeper_;
+  std::map<ControlId, Outlet> outlets_;
+  std::map<std::string, ControlId> by_address_;
+};
+
+}  // namespace weir::control

@@ -1,0 +1,301 @@
+#include "control/node/node.h"
+
+#include <nlohmann/json.hpp>
+
+#include "control/node/internal/parts.h"
+
+namespace weir {
+
+using namespace control;
+
+Node::Node(NodeConfig config, std::vector<ShardPort*> shards, State* state, Identities& identities,
+           Resolver& resolver, Clock& clock, Rng& rng, Logger logger)
+    : parts_(std::make_unique<NodeParts>(std::move(config), std::move(shards), state, identities,
+                                         resolver, clock, rng, std::move(logger))) {}
+Node::~Node() = default;
+
+void Node::start(Done<std::optional<SocketAddress>> done) { parts_->start(std::move(done)); }
+void Node::restore_all() { parts_->restore(); }
+void Node::clear_stored() { parts_->keeper.clear(); }
+void Node::shutdown() { parts_->shutdown(); }
+
+void Node::step() {
+  NodeCore& core = parts_->core;
+  core.resolver.poll();
+  Event event;
+  for (ShardPort* port : core.shards) {
+    while (port->poll(event)) parts_->handle(event);
+  }
+  core.timers.run_due(core.now_ns());
+}
+
+std::uint64_t Node::next_deadline_ns() const { return parts_->core.timers.next_deadline_ns(); }
+const NodeConfig& Node::config() const { return parts_->core.config; }
+Result<Identifier> Node::identity_by_name(const std::string& name) {
+  return parts_->keeper.identity_by_name(name);
+}
+void Node::set_api_handler(ApiHandler handler) { parts_->api = std::move(handler); }
+
+NodeResources Node::resources() const {
+  const NodeConfig& config = parts_->core.config;
+  NodeResources result;
+  result.name = config.name;
+  result.identity_name = config.identity_name;
+  result.identity = config.identity;
+  result.is_default = config.is_default;
+  result.pid = config.pid;
+  result.tcp_listener = parts_->bound;
+  result.status_endpoint = config.status_endpoint;
+  result.tcp_listeners = list_tcp_listeners();
+  result.channel_listeners = list_secure_channel_listeners();
+  result.inlets = list_inlets();
+  result.outlets = list_outlets();
+  result.services = list_services();
+  return result;
+}
+
+void Node::counters(Done<CountersReport> done) { parts_->report(std::move(done)); }
+
+// --- TCP
+
+void Node::create_tcp_connection(const std::string& address, Done<TransportInfo> done) {
+  const auto target = wire::HostnamePort::parse(address);
+  if (!target) return done(std::unexpected(target.error()));
+  parts_->links.connect(target->hostname, target->port, 15'000, std::nullopt,
+                        [parts = parts_.get(), done = std::move(done)](Result<control::Link> link) {
+                          if (!link) return done(pass(link));
+                          for (const WorkerAddress& hop : parts->connections.hops) {
+                            parts->workers.allow(link->flow, hop);
+                          }
+                          done(parts->links.info(*link));
+                        });
+}
+
+std::vector<TransportInfo> Node::list_tcp_connections() const {
+  std::vector<TransportInfo> result;
+  for (const auto& [id, link] : parts_->links.all()) result.push_back(parts_->links.info(link));
+  return result;
+}
+
+namespace {
+
+std::unexpected<Error> not_in_registry(const char* what, const std::string& address) {
+  return fail(Errc::kNotFound, "not found",
+              std::string(what) + " " + address + " was not found in the registry.");
+}
+
+}  // namespace
+
+Result<TransportInfo> Node::show_tcp_connection(const std::string& address) const {
+  const control::Link* link = parts_->links.find(address);
+  if (link == nullptr) return not_in_registry("Connection", address);
+  return parts_->links.info(*link);
+}
+
+Status Node::delete_tcp_connection(const std::string& address) {
+  const control::Link* link = parts_->links.find(address);
+  if (link == nullptr) return not_in_registry("Connection", address);
+  parts_->links.close(link->id);
+  return {};
+}
+
+void Node::create_tcp_listener(const std::string& address, Done<TransportInfo> done) {
+  const auto parsed = SocketAddress::parse(address);
+  if (!parsed) return done(std::unexpected(parsed.error()));
+  parts_->links.listen(
+      *parsed, parts_->core.flows.make(),
+      [parts = parts_.get(), done = std::move(done)](Result<ListenerInfo> listener) {
+        if (!listener) return done(pass(listener));
+        parts->keeper.put(Kept::kTcpListener, listener->bound.text(), nlohmann::json::object());
+        done(parts->links.info(*listener));
+      });
+}
+
+std::vector<TransportInfo> Node::list_tcp_listeners() const {
+  std::vector<TransportInfo> result;
+  for (const auto& listener : parts_->links.listeners()) {
+    result.push_back(parts_->links.info(listener));
+  }
+  return result;
+}
+
+Result<TransportInfo> Node::show_tcp_listener(const std::string& address) const {
+  const ListenerInfo* listener = parts_->links.find_listener(address);
+  if (listener == nullptr) return not_in_registry("Listener", address);
+  return parts_->links.info(*listener);
+}
+
+Status Node::delete_tcp_listener(const std::string& address) {
+  const ListenerInfo* found = parts_->links.find_listener(address);
+  if (found == nullptr) return not_in_registry("Listener", address);
+  const ListenerInfo listener = *found;
+  parts_->keeper.remove(Kept::kTcpListener, listener.bound.text());
+  return parts_->links.close_listener(listener.address);
+}
+
+// --- secure channels
+
+void Node::create_secure_channel(const ChannelRequest& request, Done<SecureChannelInfo> done) {
+  parts_->create_channel(request, std::move(done));
+}
+
+std::vector<SecureChannelInfo> Node::list_secure_channels() const {
+  std::vector<SecureChannelInfo> result;
+  for (const auto& [id, channel] : parts_->channels.all()) {
+    if (channel.initiator) result.push_back(parts_->info(channel));
+  }
+  return result;
+}
+
+Result<SecureChannelInfo> Node::show_secure_channel(const std::string& encryptor) const {
+  const control::Channel* channel = parts_->channels.by_address(encryptor);
+  if (channel == nullptr) {
+    return fail(Errc::kNotFound, "Secure channel not found", "0#" + encryptor);
+  }
+  return parts_->info(*channel);
+}
+
+Result<std::string> Node::delete_secure_channel(const std::string& encryptor) {
+  const control::Channel* channel = parts_->channels.by_address(encryptor);
+  if (channel == nullptr) {
+    return fail(Errc::kNotFound, "Secure channel not found", "0#" + encryptor);
+  }
+  const std::string address = channel->encryptor;
+  parts_->channels.close(channel->id);
+  return address;
+}
+
+Status Node::create_secure_channel_listener(const ChannelListenerRequest& request) {
+  Status added = parts_->channel_listeners.add(request);
+  if (added) {
+    parts_->keeper.put(Kept::kChannelListener, request.address,
+                       {{"authorized", identifiers_json(request.authorized)},
+                        {"identity", identifier_json(request.identity)}});
+  }
+  return added;
+}
+
+std::vector<ChannelListenerInfo> Node::list_secure_channel_listeners() const {
+  std::vector<ChannelListenerInfo> result;
+  for (const auto& [address, listener] : parts_->channel_listeners.all()) {
+    result.push_back({address, parts_->core.flows.text(listener.flow), false});
+  }
+  return result;
+}
+
+Result<ChannelListenerInfo> Node::show_secure_channel_listener(const std::string& address) const {
+  const auto it = parts_->channel_listeners.all().find(address);
+  if (it == parts_->channel_listeners.all().end()) {
+    return fail(Errc::kNotFound, "Secure channel listener not found", "0#" + address);
+  }
+  return ChannelListenerInfo{address, parts_->core.flows.text(it->second.flow), false};
+}
+
+Status Node::delete_secure_channel_listener(const std::string& address) {
+  Status removed = parts_->channel_listeners.remove(address);
+  if (removed) parts_->keeper.remove(Kept::kChannelListener, address);
+  return removed;
+}
+
+// --- services and workers
+
+std::vector<ServiceInfo> Node::list_services() const { return parts_->services.list(); }
+Status Node::start_hop(const std::string& address) {
+  Status started = parts_->services.start_hop(address);
+  if (started) parts_->keeper.put(Kept::kHop, address, nlohmann::json::object());
+  return started;
+}
+Status Node::start_echo(const std::string& address) { return parts_->services.start_echo(address); }
+Status Node::start_uppercase(const std::string& address) {
+  return parts_->services.start_uppercase(address);
+}
+std::vector<WorkerInfo> Node::list_workers() const {
+  std::vector<WorkerInfo> result;
+  for (auto& address : parts_->workers.list()) result.push_back({std::move(address)});
+  for (const auto& [id, link] : parts_->links.all()) {
+    result.push_back({link.sender});
+    result.push_back({link.receiver});
+  }
+  for (const auto& [id, channel] : parts_->channels.all()) result.push_back({channel.encryptor});
+  return result;
+}
+
+// --- relays
+
+void Node::create_relay(const RelayRequest& request, Done<RelayInfo> done) {
+  parts_->relays.create(request, std::move(done));
+}
+std::vector<RelayInfo> Node::list_relays() const { return parts_->relays.list(); }
+Result<RelayInfo> Node::show_relay(const std::string& name) const {
+  return parts_->relays.show(name);
+}
+Status Node::delete_relay(const std::string& name) { return parts_->relays.remove(name); }
+
+// --- portals
+
+void Node::create_inlet(const InletRequest& request, Done<InletStatus> done) {
+  parts_->inlets.create(request, std::move(done));
+}
+std::vector<InletStatus> Node::list_inlets() const { return parts_->inlets.list(); }
+Result<InletStatus> Node::show_inlet(const std::string& alias) const {
+  return parts_->inlets.show(alias);
+}
+Result<InletStatus> Node::delete_inlet(const std::string& alias) {
+  return parts_->inlets.remove(alias);
+}
+void Node::create_outlet(const OutletRequest& request, Done<OutletStatus> done) {
+  parts_->outlets.create(request, std::move(done));
+}
+std::vector<OutletStatus> Node::list_outlets() const { return parts_->outlets.list(); }
+Result<OutletStatus> Node::show_outlet(const std::string& address) const {
+  return parts_->outlets.show(address);
+}
+Result<OutletStatus> Node::delete_outlet(const std::string& address) {
+  return parts_->outlets.remove(address);
+}
+
+// --- flow control, messages, forwarders
+
+Status Node::add_consumer(const std::string& id, const wire::MultiAddr& address) {
+  if (address.size() != 1) return fail(Errc::kInvalid, "Invalid address", address.text());
+  const auto route = address.to_local_route();
+  if (!route || route->size() != 1) {
+    return fail(Errc::kInvalid, "Unable to extract an address from the route", address.text());
+  }
+  // An id that nobody has is accepted and means nothing, as in Ockam.
+  if (const auto flow = parts_->core.flows.by_text(id)) {
+    parts_->workers.allow(*flow, route->front().value);
+  }
+  return {};
+}
+
+void Node::send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
+                        Done<Bytes> done) {
+  if (to.empty()) return done(fail(Errc::kInvalid, "the address is empty"));
+  ConnectOptions options;
+  options.channel_timeout_ms = timeout_ms;
+  options.link_timeout_ms = timeout_ms;
+  parts_->connections.open(
+      to, std::move(options),
+      [parts = parts_.get(), payload = std::move(payload), timeout_ms,
+       done = std::move(done)](Result<Connection> connection) {
+        if (!connection) return done(pass(connection));
+        parts->messenger.request(connection->route, payload, timeout_ms,
+                                 [parts, id = connection->id, done](Result<Reply> reply) {
+                                   parts->connections.close(id);
+                                   if (!reply) return done(pass(reply));
+                                   done(std::move(reply->payload));
+                                 });
+      },
+      nullptr);
+}
+
+void Node::create_forwarder(const std::string& target, Done<ForwarderInfo> done) {
+  parts_->forwarders.create(target, std::move(done));
+}
+std::vector<ForwarderInfo> Node::list_forwarders() const { return parts_->forwarders.list(); }
+Status Node::delete_forwarder(const std::string& address) {
+  return parts_->forwarders.remove(address);
+}
+
+}  // namespace weir

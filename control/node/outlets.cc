@@ -1,0 +1,173 @@
+#include "control/node/internal/outlets.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/hex.h"
+#include "dataplane/portal/stream_reason.h"
+
+namespace weir::control {
+
+Outlets::~Outlets() {
+  for (auto& [id, outlet] : outlets_) core_.timers.cancel(outlet.timer);
+}
+
+Error Outlets::not_found(const std::string& address) {
+  return {Errc::kNotFound, "Outlet not found", "Outlet with address 0#" + address + " not found"};
+}
+
+void Outlets::create(const OutletRequest& request, Done<OutletStatus> done) {
+  std::string address = request.address.value_or(kOutletAddress);
+  if (!request.address && workers_.has(address)) {
+    std::uint8_t raw[8];
+    core_.rng.fill(raw);
+    address = "outlet-" + to_hex(raw);
+  }
+  if (address.empty()) return done(fail(Errc::kInvalid, "the address is empty"));
+  // The TCP listener's peers only while there is no project authority; there is none in this
+  // version.
+  std::vector<FlowId> allowed = {core_.tcp_flow};
+  if (request.reachable_from_default_secure_channel) allowed.push_back(core_.api_flow);
+  if (!workers_.reserve(address, allowed)) {
+    return done(fail(Errc::kAlreadyExists, "A TCP outlet with that address already exists",
+                     "A TCP outlet with address '" + address + "' already exists"));
+  }
+  const ControlId id = core_.next_id();
+  Outlet& outlet = outlets_[id];
+  outlet.id = id;
+  outlet.address = address;
+  outlet.request = request;
+  if (request.authorized) {
+    for (const Identifier& who : *request.authorized) {
+      outlet.authorized.push_back(core_.principals.acquire(who));
+    }
+  }
+  by_address_[address] = id;
+  keep(outlet);
+  resolve(id, std::move(done));
+}
+
+void Outlets::resolve(ControlId id, Done<OutletStatus> done) {
+  const auto it = outlets_.find(id);
+  if (it == outlets_.end()) return;
+  const wire::HostnamePort& to = it->second.request.to;
+  core_.resolver.resolve(
+      to.hostname, to.port,
+      [this, id, done = std::move(done)](Result<std::vector<SocketAddress>> addresses) {
+        const auto found = outlets_.find(id);
+        if (found == outlets_.end()) {
+          if (done) done(fail(Errc::kNotFound, "the outlet was deleted"));
+          return;
+        }
+        Outlet& outlet = found->second;
+        if (!addresses) {
+          core_.log(LogLevel::kWarn, "TCP Outlet {}: {}: {}", outlet.address,
+                    outlet.request.to.text(), addresses.error().text());
+        }
+        const bool resolved = addresses.has_value();
+        // A name that cannot be resolved now keeps the addresses it had.
+        if (!outlet.opened || resolved) {
+          open(outlet, resolved ? std::move(*addresses) : std::vector<SocketAddress>{});
+        }
+        if (!outlet.request.to.is_numeric()) {
+          outlet.timer = core_.after_ms(resolved ? kOutletResolveMs : kOutletResolveRetryMs,
+                                        [this, id] { resolve(id, nullptr); });
+        }
+        if (done) done(status(outlet));
+      });
+}
+
+void Outlets::open(Outlet& outlet, std::vector<SocketAddress> targets) {
+  if (outlet.opened) {
+    core_.broadcast(RetargetOutlet{outlet.id, std::move(targets)});
+    return;
+  }
+  outlet.opened = true;
+  OpenOutlet command;
+  command.outlet = outlet.id;
+  command.address = outlet.address;
+  command.targets = std::move(targets);
+  command.allowed = workers_.flows_of(outlet.address);
+  command.authorized = outlet.authorized;
+  command.only_authorized = outlet.request.authorized.has_value();
+  command.skip_handshake = outlet.request.skip_handshake;
+  core_.broadcast(command);
+}
+
+OutletStatus Outlets::status(const Outlet& outlet) const {
+  OutletStatus result;
+  result.to = outlet.request.to;
+  result.address = outlet.address;
+  result.authorized = outlet.request.authorized.value_or(std::vector<Identifier>{});
+  return result;
+}
+
+std::vector<OutletStatus> Outlets::list() const {
+  std::vector<OutletStatus> result;
+  for (const auto& [id, outlet] : outlets_) result.push_back(status(outlet));
+  return result;
+}
+
+Result<OutletStatus> Outlets::show(const std::string& address) const {
+  const auto it = by_address_.find(address);
+  if (it == by_address_.end()) return std::unexpected(not_found(address));
+  return status(outlets_.at(it->second));
+}
+
+Result<OutletStatus> Outlets::remove(const std::string& address) {
+  const auto it = by_address_.find(address);
+  if (it == by_address_.end()) return std::unexpected(not_found(address));
+  Outlet& outlet = outlets_.at(it->second);
+  OutletStatus result = status(outlet);
+  core_.timers.cancel(outlet.timer);
+  for (const PrincipalId who : outlet.authorized) core_.principals.release(who);
+  if (outlet.opened) core_.broadcast(CloseOutlet{outlet.id});
+  workers_.remove(address);
+  keeper_.remove(Kept::kOutlet, address);
+  outlets_.erase(it->second);
+  by_address_.erase(it);
+  return result;
+}
+
+bool Outlets::on_stream_ended(const StreamEnded& event) {
+  const auto it = outlets_.find(event.portal);
+  if (it == outlets_.end()) return false;
+  const auto reason = static_cast<StreamReason>(event.reason);
+  core_.log(reason == StreamReason::kFinished ? LogLevel::kDebug : LogLevel::kInfo,
+            "TCP Outlet {}: stream with {} ended{}: {} ({} bytes out, {} bytes in)",
+            it->second.address, it->second.request.to.text(),
+            event.was_open ? "" : " before it was open", stream_reason_words(reason),
+            event.bytes_to_peer, event.bytes_from_peer);
+  return true;
+}
+
+void Outlets::keep(const Outlet& outlet) {
+  const OutletRequest& request = outlet.request;
+  keeper_.put(
+      Kept::kOutlet, outlet.address,
+      {{"to", request.to.text()},
+       {"reachable_from_default_secure_channel", request.reachable_from_default_secure_channel},
+       {"skip_handshake", request.skip_handshake},
+       {"enable_nagle", request.enable_nagle},
+       {"authorized", identifiers_json(request.authorized)}});
+}
+
+void Outlets::restore() {
+  for (const auto& [address, options] : keeper_.list(Kept::kOutlet)) {
+    auto to = wire::HostnamePort::parse(options.value("to", ""));
+    if (!to) {
+      core_.log(LogLevel::kError, "TCP Outlet {} not restored: {}", address, to.error().text());
+      continue;
+    }
+    OutletRequest request;
+    request.to = std::move(*to);
+    request.address = address;
+    request.reachable_from_default_secure_channel =
+        options.value("reachable_from_default_secure_channel", true);
+    request.skip_handshake = options.value("skip_handshake", false);
+    request.enable_nagle = options.value("enable_nagle", false);
+    request.authorized = identifiers_from(options, "authorized");
+    create(request, [](const Result<OutletStatus>&) {});
+  }
+}
+
+}  // namespace weir::control

@@ -1,0 +1,239 @@
+#include "control/node/internal/parts.h"
+
+#include <nlohmann/json.hpp>
+
+#include "control/identity/identities.h"
+
+namespace weir {
+
+using namespace control;
+
+NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* state,
+                     Identities& identities, Resolver& resolver, Clock& clock, Rng& rng,
+                     Logger logger)
+    : core(std::move(config), std::move(shards), identities, resolver, clock, rng,
+           std::move(logger)),
+      workers(core),
+      messenger(core, workers),
+      links(core, workers),
+      channels(core, workers),
+      channel_listeners(core, workers, channels),
+      connections(core, workers, links, channels),
+      keeper(core, state),
+      services(core, workers, connections),
+      relay_service(core, workers),
+      relays(core, workers, connections, keeper),
+      inlets(core, workers, connections, channels, keeper),
+      outlets(core, workers, keeper),
+      forwarders(core, workers, links) {
+  links.ended = [this](const control::Link& link) {
+    channel_listeners.on_link_down(link.id);
+    relay_service.on_flow_ended(link.flow);
+    forwarders.on_link_ended(link);
+    connections.on_link_ended(link);
+  };
+  channels.ended = [this](const control::Channel& channel) {
+    relay_service.on_flow_ended(channel.flow);
+    connections.on_channel_ended(channel, "the secure channel was closed");
+    if (const auto it = under_channel.find(channel.id); it != under_channel.end()) {
+      const ControlId connection = it->second;
+      under_channel.erase(it);
+      connections.close(connection);
+    }
+  };
+  channels.orphaned = [this](const control::Channel& channel) {
+    connections.on_channel_ended(channel, "the connection under the secure channel ended");
+  };
+}
+
+void NodeParts::start(Done<std::optional<SocketAddress>> done) {
+  core.tcp_flow = core.flows.make();
+  start_services();
+  if (!core.config.tcp_listener) return done(std::optional<SocketAddress>{});
+  links.listen(*core.config.tcp_listener, core.tcp_flow,
+               [this, done = std::move(done)](Result<ListenerInfo> listener) {
+                 if (!listener) return done(pass(listener));
+                 bound = listener->bound;
+                 default_listener = listener->address;
+                 done(std::optional<SocketAddress>(listener->bound));
+               });
+}
+
+void NodeParts::start_services() {
+  const auto must = [](Status status) { CHECK(status.has_value()); };  // nothing is there yet
+  must(services.start_echo(kEchoAddress));
+  if (!core.config.default_services) return;
+  must(services.start_uppercase(kUppercaseAddress));
+  must(channel_listeners.add({kApiAddress, std::nullopt, std::nullopt}));
+  core.api_flow = channel_listeners.all().at(kApiAddress).flow;
+  relay_service.start();
+  if (!core.config.expose_node_manager) return;
+  core.log(LogLevel::kWarn,
+           "the node manager answers on the TCP listener: whoever reaches it controls this node");
+  must(workers.add({.address = kNodeManagerAddress,
+                    .allowed = {core.tcp_flow},
+                    .handle = [this](MessageEvent& message) { return on_api_request(message); }}));
+}
+
+bool NodeParts::on_api_request(MessageEvent& message) {
+  if (!api || message.ret.count == 0) return false;
+  if (api_pending >= core.config.limits.pending_requests_max) {
+    core.count(ControlCounter::kApiRequestsOverLimit);
+    return false;
+  }
+  ++api_pending;
+  api(std::move(message.payload),
+      [this, link = message.link, ret = std::move(message.ret)](Bytes response) {
+        --api_pending;
+        core.message_done(link);
+        if (response.empty()) return;
+        core.send_message(ret, encoded_local(kNodeManagerAddress), std::move(response));
+      });
+  return true;
+}
+
+void NodeParts::handle(Event& event) {
+  struct Visitor {
+    NodeParts& parts;
+    void operator()(std::monostate) {}
+    void operator()(Listening& e) {
+      const auto node = parts.core.listening.extract(e.id);
+      if (!node.empty()) node.mapped()(e);
+    }
+    void operator()(LinkUp& e) { parts.links.on_up(e); }
+    void operator()(ConnectFailed& e) { parts.links.on_failed(e); }
+    void operator()(LinkDown& e) { parts.links.on_down(e); }
+    void operator()(MessageEvent& e) { parts.workers.deliver(e); }
+    void operator()(ChannelInstalled&) {}
+    void operator()(ChannelClosed& e) { parts.channels.on_closed(e); }
+    void operator()(ChannelRefresh& e) { parts.channels.on_refresh(e); }
+    void operator()(ChannelOrphaned& e) { parts.channels.on_orphaned(e); }
+    void operator()(StreamEnded& e) {
+      if (!parts.inlets.on_stream_ended(e)) parts.outlets.on_stream_ended(e);
+    }
+    void operator()(Reported& e) { parts.on_reported(e); }
+    void operator()(ShardStopped&) {}
+  };
+  std::visit(Visitor{*this}, event);
+}
+
+void NodeParts::create_channel(const ChannelRequest& request, Done<SecureChannelInfo> done) {
+  if (request.to.empty()) return done(fail(Errc::kInvalid, "the address is empty"));
+  ConnectOptions options;
+  options.identity = request.identity;
+  options.authorized = request.authorized;
+  options.channel_timeout_ms = request.timeout_ms;
+  // The last part is the listener; what is before it is made first, with the same identity and
+  // list.
+  connections.open(
+      request.to, std::move(options),
+      [this, request, done = std::move(done)](Result<Connection> connection) {
+        if (!connection) return done(pass(connection));
+        const ControlId under = connection->id;
+        const auto& parts = request.to.parts();
+        if (parts.back().proto == wire::Proto::kSecure) {
+          // `/secure/api` at the end: that channel is the one that was asked for.
+          const ControlId made = connection->channels.back();
+          under_channel[made] = under;
+          return done(info(*channels.find(made)));
+        }
+        channels.create(connection->route,
+                        {request.identity, request.authorized, request.timeout_ms},
+                        [this, under, done](Result<control::Channel> channel) {
+                          if (!channel) {
+                            connections.close(under);
+                            return done(pass(channel));
+                          }
+                          under_channel[channel->id] = under;
+                          done(info(*channel));
+                        });
+      },
+      nullptr);
+}
+
+SecureChannelInfo NodeParts::info(const control::Channel& channel) {
+  SecureChannelInfo result;
+  result.encryptor = channel.encryptor;
+  if (auto route = wire::MultiAddr::from_route(channel.route.view())) {
+    result.route = std::move(*route);
+  }
+  result.authorized = channel.authorized;
+  result.flow_control_id = core.flows.text(channel.flow);
+  result.peer = channel.peer;
+  if (auto history = core.identities.export_hex(channel.peer)) {
+    result.peer_history_hex = std::move(*history);
+  }
+  result.initiator = channel.initiator;
+  return result;
+}
+
+void NodeParts::report(Done<CountersReport> done) {
+  const ControlId id = core.next_id();
+  Counting& counting = counting_[id];
+  counting.done = std::move(done);
+  counting.missing = core.shards.size();
+  counting.report.shards.resize(core.shards.size());
+  for (std::size_t i = 0; i < kControlCounters; ++i) {
+    counting.report.control.push_back({control_counter_name(i), core.counters[i]});
+  }
+  for (std::size_t shard = 0; shard < core.shards.size(); ++shard) {
+    const ControlId request = core.next_id();
+    counting_shard_[request] = {id, static_cast<ShardId>(shard)};
+    core.send(static_cast<ShardId>(shard), Report{request, ReportKind::kCounters});
+  }
+}
+
+void NodeParts::on_reported(Reported& event) {
+  if (event.request == 0) return forwarders.on_links(event.links);
+  const auto it = counting_shard_.find(event.request);
+  if (it == counting_shard_.end()) return;
+  const auto [id, shard] = it->second;
+  counting_shard_.erase(it);
+  Counting& counting = counting_.at(id);
+  counting.report.shards[shard] = std::move(event.counters);
+  if (--counting.missing != 0) return;
+  const Counting finished = std::move(counting);
+  counting_.erase(id);
+  finished.done(finished.report);
+}
+
+void NodeParts::restore_listeners() {
+  for (const auto& [address, options] : keeper.list(Kept::kTcpListener)) {
+    const auto parsed = SocketAddress::parse(address);
+    if (!parsed) continue;
+    links.listen(*parsed, core.flows.make(),
+                 [this, text = address](const Result<ListenerInfo>& listener) {
+                   if (listener) return;
+                   core.log(LogLevel::kError, "TCP listener {} not restored: {}", text,
+                            listener.error().text());
+                 });
+  }
+  for (const auto& [address, options] : keeper.list(Kept::kChannelListener)) {
+    const Status added = channel_listeners.add(
+        {address, identifiers_from(options, "authorized"), identifier_from(options, "identity")});
+    if (!added) {
+      core.log(LogLevel::kError, "secure channel listener {} not restored: {}", address,
+               added.error().text());
+    }
+  }
+  for (const auto& [address, options] : keeper.list(Kept::kHop)) {
+    const Status added = services.start_hop(address);
+    if (!added) core.log(LogLevel::kError, "hop not restored: {}", added.error().text());
+  }
+}
+
+void NodeParts::restore() {
+  restore_listeners();
+  outlets.restore();
+  relays.restore();
+  inlets.restore();
+}
+
+void NodeParts::shutdown() {
+  relays.stop_all();
+  inlets.stop_all();
+  channels.close_all();
+  links.close_all();
+}
+
+}  // namespace weir
