@@ -259,6 +259,7 @@ struct LinkInfo {
   SocketAddress peer;
   bool outgoing = false;
   FlowId flow = kNoFlow;
+  std::uint64_t frames = 0;  // carried so far, both ways: control sees by it what is not used
 };
 struct Reported {
   ControlId request = 0;
