@@ -5,7 +5,7 @@ namespace weir::control {
 std::optional<WorkerAddress> first_local(const EncodedRoute& route) {
   if (route.count == 0) return std::nullopt;
   const wire::AddressView first = wire::RouteView{route.items, route.count}.front();
-  if (first.type != wire::kLocal) return std::nullopt;
+  if (first.type != wire::kTypeLocal) return std::nullopt;
   return WorkerAddress(as_text(first.value));
 }
 

@@ -136,7 +136,7 @@ void RelayClients::on_service_message(Relay& relay, MessageEvent& message) {
   const wire::Route ret = to_route(message.ret);
   if (!ret.empty()) without_last(ret, &last);
   const std::string& wanted = relay.request.relay_address.value_or("");
-  if (!answer_text || ret.empty() || last.type != wire::kLocal || !answer_text->ends_with(wanted)) {
+  if (!answer_text || ret.empty() || last.type != wire::kTypeLocal || !answer_text->ends_with(wanted)) {
     core_.log(LogLevel::kWarn, "relay {}: answer of the relay service not understood",
               relay.request.name);
     return;
