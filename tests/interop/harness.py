@@ -13,6 +13,7 @@ build_ockam.sh made), WEIR_IO goes through to weir, WEIR_KEEP=1 keeps the folder
 """
 
 import concurrent.futures
+import fcntl
 import hashlib
 import json
 import os
@@ -28,6 +29,7 @@ import time
 import traceback
 
 MIB = 1 << 20
+PORT_FIRST, PORTS = 20000, 12000
 SKIPPED = 77
 COMMAND_TIMEOUT_S = 60
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -75,23 +77,23 @@ def clean_environment():
 
 
 def free_port():
-    """A port that was free a moment ago. Kept outside the range from which the kernel gives ports to others."""
-    low = 20000 + (os.getpid() * 37) % 11000
-    with _port_lock:
-        for _ in range(4000):
-            _next_port[0] += 1
-            port = 20000 + (low - 20000 + _next_port[0]) % 12000
+    """A port that nobody listens on. Below the range from which the kernel takes ports for outgoing connections, and handed out
+    once in turn among all test programs of this user, so that tests that run side by side do not meet."""
+    with open(os.path.join(tempfile.gettempdir(), f"weir-test-ports-{os.getuid()}"), "a+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        last = int(file.read() or "0")
+        for step in range(1, PORTS):
+            port = PORT_FIRST + (last + step) % PORTS
             with socket.socket() as probe:
                 try:
                     probe.bind(("127.0.0.1", port))
-                    return port
                 except OSError:
                     continue
-    raise Failure("no free port between 20000 and 32000")
-
-
-_port_lock = threading.Lock()
-_next_port = [0]
+            file.truncate(0)
+            file.write(str(port - PORT_FIRST))
+            return port
+    raise Failure(f"no free port from {PORT_FIRST} on")
 
 
 class Result:

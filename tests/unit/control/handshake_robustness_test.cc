@@ -193,7 +193,8 @@ TEST(Handshake, UntrustedPeerLeavesNoRowAndCostsNoSignatureCheck) {
 
 // An initiator that says about itself whatever the test wants, over a correct Noise handshake.
 Result<ChannelKeys> claim(Ends& ends, const Secret<32>& static_secret, ByteSpan payload) {
-  NoiseXx noise(NoiseXx::Role::kInitiator, static_secret, ends.one.rng, *ends.aead);
+  NoiseXx noise(NoiseXx::Role::kInitiator, {static_secret, x25519_public(static_secret)},
+                ends.one.rng, *ends.aead);
   Responder responder = ends.responder();
   const Bytes message2 = responder.consume_message1(noise.write_message1()).value();
   CHECK(noise.read_message2(message2));

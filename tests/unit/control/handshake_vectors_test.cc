@@ -99,7 +99,8 @@ TEST(HandshakeVectors, SymmetricStateEndsWithTheRecordedHashAndChainingKey) {
   for (const Json& channel : channel_vectors()["channels"]) {
     const auto end = [&](const char* name, NoiseXx::Role role) {
       ScriptedRng rng(hex(channel[name]["ephemeral_secret"]));
-      return NoiseXx(role, Secret<32>::from_span(hex(channel[name]["static_secret"])), rng, *aead);
+      const Secret<32> secret = Secret<32>::from_span(hex(channel[name]["static_secret"]));
+      return NoiseXx(role, {secret, x25519_public(secret)}, rng, *aead);
     };
     NoiseXx initiator = end("initiator", NoiseXx::Role::kInitiator);
     NoiseXx responder = end("responder", NoiseXx::Role::kResponder);
