@@ -31,8 +31,14 @@ class NoiseXx {
  public:
   enum class Role : std::uint8_t { kInitiator, kResponder };
 
-  // Takes 32 bytes from `rng` for the ephemeral key. `aead` must outlive this object.
-  NoiseXx(Role role, const Secret<32>& static_secret, Rng& rng, const Aead& aead);
+  // A static key with its public half, which is not computed again: that would cost as much as a
+  // Diffie-Hellman. Takes 32 bytes from `rng` for the ephemeral key. `aead` must outlive this
+  // object.
+  struct KeyPair {
+    Secret<32> secret;
+    X25519Public public_key{};
+  };
+  NoiseXx(Role role, KeyPair static_key, Rng& rng, const Aead& aead);
   NoiseXx(NoiseXx&&) noexcept = default;
   NoiseXx& operator=(NoiseXx&&) noexcept = default;
 
@@ -86,10 +92,8 @@ class NoiseXx {
   Role role_;
   Step step_ = Step::kNone;
   State state_;
-  Secret<32> static_secret_;
-  Secret<32> ephemeral_secret_;
-  X25519Public static_public_{};
-  X25519Public ephemeral_public_{};
+  KeyPair static_;
+  KeyPair ephemeral_;
   const Aead* aead_;
   AeadKey key_;
 };
