@@ -42,6 +42,7 @@ class ChannelCrypto {
 
   // For tests against the vectors.
   std::uint64_t rekeys() const { return rekeys_; }
+  std::uint64_t sent() const { return send_nonce_; }
 
  private:
   enum class KeyChoice : std::uint8_t { kReject, kPrevious, kCurrent, kNext };

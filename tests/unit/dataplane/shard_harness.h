@@ -102,7 +102,8 @@ class RawPeer {
     }
   }
   void write_frame(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload) {
-    const Bytes body = wire::encode_message({onward.items, onward.count}, {ret.items, ret.count}, payload);
+    const Bytes body =
+        wire::encode_message({onward.items, onward.count}, {ret.items, ret.count}, payload);
     Bytes frame(4);
     store_be32(frame.data(), static_cast<std::uint32_t>(body.size()));
     frame.insert(frame.end(), body.begin(), body.end());
