@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "control/store/home.h"
+#include "control/store/internal/file_probe.h"
 #include "control/store/internal/schema.h"
 
 namespace weir {
@@ -30,6 +31,8 @@ Result<std::unique_ptr<State>> State::open(const StateOptions& options) {
   database.busy_timeout_ms = options.busy_timeout_ms;
   if (!options.home.empty()) {
     database.path = database_path(options.home);
+    // Before anything is created or made private: a home of somebody else stays as it is.
+    if (auto ours = probe_database(database, main_schema()); !ours) return pass(ours);
     if (options.vfs == nullptr) {
       const auto user_home = process_environment()("HOME");
       if (auto status = create_home(options.home, user_home.value_or("")); !status) {

@@ -26,10 +26,12 @@ Error refused(const TempDirectory& temp) {
   const std::string path = database_path(temp.path());
   const std::string before = slurp(path);
   const mode_t mode = mode_of(path);
+  ::chmod(temp.path().c_str(), 0755);
   const auto state = State::open({.home = temp.path()});
   EXPECT_FALSE(state);
   EXPECT_EQ(slurp(path), before);
   EXPECT_EQ(mode_of(path), mode);
+  EXPECT_EQ(mode_of(temp.path()), 0755u);
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(temp.path())) {
     ++files;
