@@ -1,0 +1,133 @@
+#include "tools/weir/identity_access.h"
+
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "control/identity/identities.h"
+#include "control/vault/identity_adapters.h"
+#include "control/vault/vault.h"
+#include "tools/weir/failure.h"
+#include "tools/weir/names.h"
+
+namespace weir::cli {
+namespace {
+
+// Identities over the state, with the secrets of one vault.
+class VaultIdentities {
+ public:
+  VaultIdentities(Context& context, const std::string& vault_name)
+      : vault_(must(open_vault(context.state(), vault_name, context.rng()))),
+        secrets_(*vault_),
+        store_(context.state().histories(), context.state().purpose_keys()),
+        identities_(store_, secrets_, context.clock()) {}
+  Identities& operator*() { return identities_; }
+  Identities* operator->() { return &identities_; }
+
+ private:
+  std::unique_ptr<Vault> vault_;
+  VaultSecretStore secrets_;
+  StateIdentityStore store_;
+  Identities identities_;
+};
+
+// Identities of which no secret is needed.
+class PublicIdentities {
+ public:
+  explicit PublicIdentities(Context& context)
+      : secrets_(context.rng()),
+        store_(context.state().histories(), context.state().purpose_keys()),
+        identities_(store_, secrets_, context.clock()) {}
+  Identities* operator->() { return &identities_; }
+
+ private:
+  MemorySecretStore secrets_;
+  StateIdentityStore store_;
+  Identities identities_;
+};
+
+VaultRecord default_vault(Context& context, Tell tell) {
+  VaultTable& vaults = context.state().vaults();
+  const bool is_first = must(vaults.list()).empty();
+  if (is_first && tell == Tell::kYes) {
+    context.note("    This Identity needs a Vault to store its secrets.");
+    context.note("    There is no default Vault on this machine, creating one...");
+  }
+  VaultRecord vault = must(vaults.get_default_or_create());
+  if (is_first && tell == Tell::kYes) {
+    context.note(done_line(fmt::format("Created a new Vault named {}.", vault.name)));
+    context.note(done_line("Marked this new Vault as your default Vault, on this machine.\n"));
+  }
+  return vault;
+}
+
+}  // namespace
+
+IdentityRecord default_identity(Context& context, Tell tell) {
+  auto found = context.state().identities().get_default();
+  if (found || found.error().code != Errc::kNotFound) return must(std::move(found));
+  if (tell == Tell::kYes) {
+    context.note("    There is no default Identity on this machine, generating one...\n");
+  }
+  return create_identity(context, random_name(context.rng()), std::nullopt, tell);
+}
+
+IdentityRecord identity_or_new(Context& context, const std::string& name, Tell tell) {
+  auto found = context.state().identities().get(name);
+  if (found || found.error().code != Errc::kNotFound) return must(std::move(found));
+  return create_identity(context, name, std::nullopt, tell);
+}
+
+IdentityRecord named_identity(Context& context, const std::string& name) {
+  auto found = context.state().identities().get(name);
+  if (!found && found.error().code == Errc::kNotFound) {
+    give_up(Failure{fmt::format("There is no identity with name {}", name),
+                    {},
+                    "see `weir identity list`",
+                    "OCK404",
+                    kExitFailed});
+  }
+  return must(std::move(found));
+}
+
+IdentityRecord create_identity(Context& context, const std::string& name,
+                               const std::optional<std::string>& vault, Tell tell) {
+  must(check_name(name));
+  VaultTable& vaults = context.state().vaults();
+  const VaultRecord record =
+      vault ? must(vaults.get_or_create(*vault)) : default_vault(context, tell);
+  VaultIdentities identities(context, record.name);
+  const IdentityPtr made = must(identities->create());
+  IdentityRecord identity;
+  identity.name = name;
+  identity.identifier = made->identifier().text();
+  identity.vault_name = record.name;
+  must(context.state().identities().create(identity, made->encoded()));
+  if (tell == Tell::kYes) {
+    context.note(done_line(fmt::format("Generated a new Identity named {}.", name)));
+    context.note(plain_line(fmt::format("{} has Identifier {}", name, identity.identifier)));
+    if (identity.is_default) {
+      context.note(
+          done_line(fmt::format("Marked {} as your default Identity, on this machine.\n", name)));
+    }
+  }
+  return identity;
+}
+
+IdentityPtr known_identity(Context& context, const std::string& identifier) {
+  PublicIdentities identities(context);
+  return must(identities->get(must(Identifier::parse(identifier))));
+}
+
+IdentityRecord import_identity(Context& context, const std::string& name, const std::string& hex) {
+  must(check_name(name));
+  PublicIdentities identities(context);
+  const IdentityPtr imported = must(identities->import_hex(hex));
+  IdentityRecord identity;
+  identity.name = name;
+  identity.identifier = imported->identifier().text();
+  must(context.state().identities().create(identity, imported->encoded()));
+  return identity;
+}
+
+}  // namespace weir::cli

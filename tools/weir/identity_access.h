@@ -1,0 +1,31 @@
+// Identities and vaults as commands need them: by name, made when missing (spec/03 6, spec/07 1.7).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "control/identity/change_history.h"
+#include "control/store/records.h"
+#include "tools/weir/context.h"
+
+namespace weir::cli {
+
+// Who hears about an implicit creation: `node create` and `identity create` tell, others are
+// silent.
+enum class Tell : bool { kNo, kYes };
+
+// The default identity; made with a random name, in the default vault, when there is none.
+IdentityRecord default_identity(Context& context, Tell tell);
+// By name, made when missing.
+IdentityRecord identity_or_new(Context& context, const std::string& name, Tell tell);
+// By name; gives up when there is none.
+IdentityRecord named_identity(Context& context, const std::string& name);
+// A new one. `vault` is made when missing; unset: the default vault.
+IdentityRecord create_identity(Context& context, const std::string& name,
+                               const std::optional<std::string>& vault, Tell tell);
+// A known identity's verified history, whoever's it is.
+IdentityPtr known_identity(Context& context, const std::string& identifier);
+// From the hex of a change history, without keys.
+IdentityRecord import_identity(Context& context, const std::string& name, const std::string& hex);
+
+}  // namespace weir::cli

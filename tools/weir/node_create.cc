@@ -1,0 +1,305 @@
+// weir node create: the command that starts a node in the background, and the node itself, which is
+// the same command with --foreground (spec/08 section 2).
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <thread>
+
+#include "control/store/home.h"
+#include "tools/weir/commands.h"
+#include "tools/weir/engine.h"
+#include "tools/weir/failure.h"
+#include "tools/weir/identity_access.h"
+#include "tools/weir/names.h"
+#include "tools/weir/node_process.h"
+#include "tools/weir/nodes.h"
+#include "tools/weir/unique_fd.h"
+#include "tools/weir/values.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr char kName[] = "NAME_OR_CONFIGURATION";
+
+[[noreturn]] void refuse_configuration(const std::string& what) {
+  refuse_usage(
+      fmt::format("{}: configurations of node create are not built yet in weir\n\n"
+                  "  tip: give the node's NAME and options",
+                  what));
+}
+
+// Ockam takes a URL, an existing file or an inline map for a configuration. None is ignored here.
+void check_name_argument(const std::string& name) {
+  std::error_code failed;
+  if (std::filesystem::is_regular_file(name, failed)) {
+    refuse_configuration(fmt::format("'{}' is a file, which Ockam would read", name));
+  }
+  if (name.find(':') != std::string::npos) refuse_configuration(fmt::format("'{}'", name));
+  const auto valid = check_node_name(name);
+  if (valid) return;
+  give_up(fmt::format("Invalid value for {}: {}", kName, name), valid.error().text());
+}
+
+void check_environment(Context& context) {
+  const auto ticket = context.env()("ENROLLMENT_TICKET");
+  if (ticket && !ticket->empty()) {
+    refuse_usage(
+        "the variable ENROLLMENT_TICKET is set, but enrollment is not built yet in weir\n\n"
+        "  tip: unset ENROLLMENT_TICKET");
+  }
+  const auto in_memory = setting(context.env(), "SQLITE_IN_MEMORY");
+  if (in_memory && parse_bool(*in_memory).value_or(true)) {
+    refuse_usage(
+        "the variable OCKAM_SQLITE_IN_MEMORY is set, but nodes without state on disk are "
+        "not built yet in weir");
+  }
+}
+
+std::optional<NodeRecord> recorded(Context& context, const std::string& name) {
+  auto node = context.state().nodes().get(name);
+  if (!node && node.error().code == Errc::kNotFound) return std::nullopt;
+  return must(std::move(node));
+}
+
+// The name given, else the default node if it is stopped, else a random one.
+std::string node_name(Context& context, const Arguments& arguments) {
+  if (arguments.has(kName)) {
+    check_name_argument(arguments.text(kName));
+    return arguments.text(kName);
+  }
+  auto node = context.state().nodes().get_default();
+  if (node && node_status(*node) != ProcessStatus::kRunning) return node->name;
+  return random_name(context.rng());
+}
+
+NodeOptions options_of(const Arguments& arguments) {
+  NodeOptions options;
+  options.tcp_listener_address = arguments.text_or("tcp-listener-address", "127.0.0.1:0");
+  options.identity = arguments.text_or("identity", "");
+  options.cores = arguments.text_or("cores", "");
+  options.status_endpoint = arguments.optional("status-endpoint");
+  if (arguments.has("status-endpoint-port")) {
+    options.status_endpoint = "127.0.0.1:" + arguments.text("status-endpoint-port");
+  }
+  options.no_status_endpoint = arguments.has("no-status-endpoint");
+  return options;
+}
+
+void warn_deprecated(Context& context, const Arguments& arguments) {
+  if (arguments.has("http-server")) {
+    context.note(warning_line("http-server is deprecated. This flag has no effect"));
+  }
+  if (arguments.has("status-endpoint-port")) {
+    context.note(warning_line("--status-endpoint-port is deprecated. Use --status-endpoint"));
+  }
+}
+
+Output created_output(Context& context, const NodeRecord& node) {
+  const auto live = api_of(context, node).resources();
+  std::string plain = done_line("Created a new Node named " + node.name);
+  if (node.is_default) {
+    plain +=
+        "\n" + done_line(fmt::format("Marked {} as your default Node, on this machine", node.name));
+  }
+  plain +=
+      fmt::format("\n\n    To see more details on this Node, run: weir node show {}", node.name);
+  return {.plain = std::move(plain), .machine = node.name, .json = node_json(node, live)};
+}
+
+// The identity of a node: the one asked for, made if missing; else the one it had (Ockam would give
+// it the default one, and peers that know it would refuse it); else the default one.
+IdentityRecord node_identity(Context& context, const NodeOptions& options,
+                             const std::optional<NodeRecord>& before) {
+  if (!options.identity.empty()) return identity_or_new(context, options.identity, Tell::kYes);
+  if (before && !before->identity_name.empty()) {
+    auto kept = context.state().identities().get(before->identity_name);
+    if (kept) return std::move(*kept);
+  }
+  return default_identity(context, Tell::kYes);
+}
+
+// Readable when the node is to stop: a signal, or the end of stdin with --exit-on-eof.
+class StopRequest {
+ public:
+  StopRequest() {
+    ::sigemptyset(&signals_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&signals_, signal);
+    // Before any thread is made, so that none of them takes the signal.
+    ::sigprocmask(SIG_BLOCK, &signals_, nullptr);
+    signal_fd_ = UniqueFd(::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  int fd() const { return signal_fd_.get(); }
+
+  // Turns the end of stdin into the signal that stops the node.
+  static void watch_stdin() {
+    std::thread([] {
+      char ignored[4096];
+      while (true) {
+        const ssize_t got = ::read(STDIN_FILENO, ignored, sizeof ignored);
+        if (got > 0 || (got < 0 && errno == EINTR)) continue;
+        write_stderr("  ! EOF received\n");
+        ::kill(::getpid(), SIGTERM);
+        return;
+      }
+    }).detach();
+  }
+
+ private:
+  sigset_t signals_{};
+  UniqueFd signal_fd_;
+};
+
+struct Foreground {
+  std::optional<int> starter_fd;  // --child-process: the pipe to who started us
+  std::string log_path;
+};
+
+Foreground foreground_of(const Arguments& arguments) {
+  Foreground foreground;
+  if (!arguments.has("child-process")) return foreground;
+  const std::string& text = arguments.text("child-process");
+  int fd = -1;
+  std::from_chars(text.data(), text.data() + text.size(), fd);
+  if (fd < 3 || ::fcntl(fd, F_GETFD) < 0) {
+    refuse_usage("--child-process is for the command's own use");
+  }
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  foreground.starter_fd = fd;
+  return foreground;
+}
+
+// The node is up: tell whoever waits for it.
+Status announce(Context& context, const Arguments& arguments, const NodeRecord& node,
+                const Foreground& foreground) {
+  if (foreground.starter_fd) {
+    auto redirected = redirect_to_log(foreground.log_path);
+    if (!redirected) return redirected;
+    return report_ready(*foreground.starter_fd);
+  }
+  context.progress("    To exit and stop the Node, please press Ctrl+C\n");
+  if (arguments.has("exit-on-eof")) StopRequest::watch_stdin();
+  // The node cannot answer itself while this runs on its own thread: what the row says is enough,
+  // and its listener and services follow from `node show`.
+  context.print({.plain = done_line("Created a new Node named " + node.name),
+                 .machine = node.name,
+                 .json = node_json(node, std::nullopt)});
+  return {};
+}
+
+void refuse_running(const std::optional<NodeRecord>& before, const Arguments& arguments) {
+  if (!before || arguments.has("skip-is-running-check")) return;
+  if (node_status(*before) == ProcessStatus::kStopped) return;
+  give_up(fmt::format("Node {} is already running", before->name));
+}
+
+void run_foreground(Context& context, const Arguments& arguments, const std::string& name) {
+  Foreground foreground = foreground_of(arguments);
+  prepare_node_process();
+  const StopRequest stop;
+  const auto before = recorded(context, name);
+  refuse_running(before, arguments);
+  EngineStart start;
+  start.options = options_of(arguments);
+  start.restore = arguments.has("restore");
+  start.verbosity = context.globals().verbosity;
+  const IdentityRecord identity = node_identity(context, start.options, before);
+  start.record.name = name;
+  start.record.identity_name = identity.name;
+  start.record.identifier = identity.identifier;
+  start.record.pid = ::getpid();
+  start.record.pid_start_ticks = process_start_ticks(start.record.pid).value_or(0);
+  start.record.created_at = context.clock().unix_seconds();
+  start.record.options = options_json(start.options);
+  start.record.api_socket = must(node_socket_path(context.home(), name, context.env()));
+  const std::string folder = must(create_node_directory(context.home(), name));
+  if (foreground.starter_fd) {
+    start.log_path = log_file_path(folder, context.clock().unix_seconds());
+    foreground.log_path = start.log_path;
+  }
+  NodeTable& nodes = context.state().nodes();
+  const EngineHooks hooks = {.bound = [&](NodeRecord& record) -> Status {
+                               auto claimed =
+                                   nodes.claim(record, arguments.has("skip-is-running-check"));
+                               if (claimed && !start.restore)
+                                 return context.state().resources().clear(name);
+                               return claimed;
+                             },
+                             .ready = [&](const NodeRecord& record) -> Status {
+                               return announce(context, arguments, record, foreground);
+                             }};
+  const Status ended = run_node(context.state(), start, hooks, stop.fd());
+  nodes.set_stopped(name, start.record.pid);
+  if (!ended) give_up(ended.error());
+  if (!foreground.starter_fd) context.note("  ! Exit signal received");
+}
+
+void run_create(Context& context, const Arguments& arguments) {
+  check_environment(context);
+  warn_deprecated(context, arguments);
+  const std::string name = node_name(context, arguments);
+  if (arguments.has("foreground")) return run_foreground(context, arguments, name);
+  refuse_running(recorded(context, name), arguments);
+  const NodeRecord node = start_node(context, name, options_of(arguments), false,
+                                     arguments.has("skip-is-running-check"));
+  // Ockam's child has no stdout then, and prints nothing in any format.
+  if (!context.globals().quiet) context.print(created_output(context, node));
+}
+
+std::string check_ip_port(std::string_view text) {
+  return wire::SocketAddress::parse(text) ? std::string() : "an address is IP:PORT";
+}
+
+std::string check_port(std::string_view text) {
+  return wire::parse_port(text) ? std::string() : "a port is a number up to 65535";
+}
+
+}  // namespace
+
+CommandSpec node_create_command() {
+  return command("create", "Create a node and start it in the background", run_create)
+      .with(positional(kName, "Its name; by default the stopped default node, or a random name"))
+      .with(flag("foreground", "Run the node in this process").short_form('f'))
+      .with(flag("exit-on-eof", "Stop at the end of stdin").short_form('e').only_with("foreground"))
+      .with(
+          flag("skip-is-running-check", "Do not refuse when the node seems to run").short_form('s'))
+      .with(option("tcp-listener-address", "SOCKET_ADDRESS", "Where it listens: IP:PORT")
+                .short_form('t')
+                .by_default("127.0.0.1:0")
+                .checked(check_ip_port))
+      .with(option("identity", "IDENTITY_NAME", "Its identity; made if missing"))
+      .with(option("cores", "CORES", "One shard per core, pinned: 0-3, or 0,2 (weir)")
+                .checked(check_cores))
+      .with(flag("no-status-endpoint", "No health endpoint").conflicts_with("status-endpoint-port"))
+      .with(option("status-endpoint", "BIND_ADDRESS", "Health endpoint [default: 127.0.0.1:23345]")
+                .checked(check_ip_port)
+                .conflicts_with("status-endpoint-port"))
+      .with(option("status-endpoint-port", "PORT", "Deprecated").hidden().checked(check_port))
+      .with(flag("http-server", "Deprecated, no effect").alias("enable-http-server").hidden())
+      .with(option("child-process", "FD", "Internal").only_with("foreground").hidden())
+      .with(flag("restore", "Internal").only_with("foreground").hidden())
+      .with(not_built_option("configuration", "YAML").alias("node-config"))
+      .with(not_built_option("enrollment-ticket", "ENROLLMENT TICKET"))
+      .with(not_built_option("variable", "VARIABLE"))
+      .with(not_built_flag("udp").alias("enable-udp"))
+      .with(not_built_option("udp-listener-address", "SOCKET_ADDRESS_UDP").short_form('u'))
+      .with(not_built_option("services", "SERVICES")
+                .alias("launch-configuration")
+                .alias("launch-config"))
+      .with(not_built_flag("in-memory"))
+      .with(not_built_option("project", "PROJECT_NAME"))
+      .with(not_built_option("authority-identity", "IDENTITY"))
+      .with(not_built_option("authority-route", "AUTHORITY_ROUTE"))
+      .with(not_built_option("credential-scope", "CREDENTIAL_SCOPE"))
+      .with(not_built_flag("started-from-configuration"))
+      .with(not_built_option("opentelemetry-context", "CONTEXT"))
+      .with(not_built_option("tcp-callback-port", "PORT"));
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,30 @@
+// How a node was created: kept in its row, so that `node start` brings the same node back
+// (spec/08 section 8: Ockam keeps the listener address only).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace weir::cli {
+
+struct NodeOptions {
+  std::string tcp_listener_address = "127.0.0.1:0";
+  std::optional<std::string> status_endpoint;  // as asked for; unset: the default with its fallback
+  bool no_status_endpoint = false;
+  std::string identity;  // a name; empty: the default identity
+  std::string cores;     // "0-3"; empty: one shard, not pinned
+
+  friend bool operator==(const NodeOptions&, const NodeOptions&) = default;
+};
+
+std::string options_json(const NodeOptions& options);
+// kInvalid for what is not JSON; unknown keys are ignored, missing ones keep their defaults.
+Result<NodeOptions> options_from_json(std::string_view json);
+// The words of `node create` that say the same.
+std::vector<std::string> option_words(const NodeOptions& options);
+
+}  // namespace weir::cli
