@@ -1,5 +1,6 @@
 find_program(WEIR_PYTHON python3 REQUIRED)
-add_test(NAME tidy.house_style COMMAND ${WEIR_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/tidy.py ${CMAKE_SOURCE_DIR})
+add_test(NAME tidy.house_style COMMAND ${WEIR_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/tidy.py ${CMAKE_SOURCE_DIR}
+         ${CMAKE_BINARY_DIR}/compile_commands.json)
 add_test(NAME tidy.rules_bite COMMAND ${WEIR_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/tidy.py --self-test)
 add_test(NAME tidy.scripts_parse COMMAND bash -c "bash -n tools/demo && bash -n tools/test && bash -n tools/install-deps && \
 bash -n .ci/run && bash -n .ci/matrix && bash -n tests/interop/build_ockam.sh"
