@@ -22,6 +22,10 @@ Json json_of(const std::vector<NamedValue>& values) {
 
 }  // namespace
 
+std::string compact_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 Json json_of(const wire::Address& address) {
   Json inner = Json::array();
   for (const std::uint8_t byte : address.value_bytes()) inner.push_back(byte);

@@ -10,6 +10,9 @@ namespace weir::api {
 
 using Json = nlohmann::ordered_json;
 
+// Compact, in declaration order. Text that is not UTF-8 is replaced, never thrown over.
+std::string compact_text(const Json& json);
+
 // {"tt": 0, "inner": [97, 112, 105]}
 Json json_of(const wire::Address& address);
 Json json_of(const TransportStatus& status);

@@ -146,7 +146,9 @@ std::string no_inlet(const std::string& alias) {
   return "Inlet with alias " + alias + " not found";
 }
 std::string inlet_failed(const std::string& alias, const Error& error) {
-  if (error.code != Errc::kAlreadyExists) return error.text();
+  // The listening address may be what exists already, too.
+  std::string text = error.text();
+  if (error.code != Errc::kAlreadyExists || !text.starts_with("A TCP inlet")) return text;
   return "A TCP inlet with alias '" + alias + "' already exists";
 }
 std::string no_outlet(const std::string& address) {
