@@ -144,6 +144,10 @@ void Shard::run(Command&& command) {
                  [&](ConnectLink& c) { links.connect(std::move(c)); },
                  [&](CloseLink& c) {
                    if (Link* link = links.find(c.link.index, c.link.generation)) {
+                     // What is queued (a channel's Close) still leaves.
+                     if (link->state == Link::State::kOpen && !link->tx.in_flight) {
+                       flush_queue(link->tx, {TxOwner::Kind::kLink, link->index, link->generation});
+                     }
                      links.close(*link, DropReason::kConnectionClosed);
                    }
                  },
