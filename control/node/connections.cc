@@ -189,7 +189,9 @@ void Connections::close(ControlId id) {
     links_.cancel(open.connecting);
     channels_.close(open.connecting);
   }
-  for (const ControlId channel : open.connection.channels) channels_.close(channel);
+  // The last made first: it says Close through the one before it.
+  const auto& made = open.connection.channels;
+  for (auto channel = made.rbegin(); channel != made.rend(); ++channel) channels_.close(*channel);
   if (open.connection.link) links_.close(*open.connection.link);
 }
 

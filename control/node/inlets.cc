@@ -10,10 +10,8 @@
 namespace weir::control {
 namespace {
 
-// A relay that has just come up may not know the outlet yet and then swallows message 1, so that
-// the first attempts after a loss are short.
-std::uint64_t channel_timeout_ms(unsigned attempt, std::uint64_t most_ms) {
-  return std::min<std::uint64_t>(1'500ULL << std::min(attempt, 5U),
+std::uint64_t channel_timeout_ms(unsigned timeouts, std::uint64_t most_ms) {
+  return std::min<std::uint64_t>(1'000ULL << std::min(timeouts, 5U),
                                  std::max<std::uint64_t>(most_ms, 1));
 }
 
@@ -81,8 +79,8 @@ void Inlets::bound(const std::string& alias, const Listening& event) {
   inlet.bound = event.bound;
   inlet.started_ns = core_.now_ns();
   Session::Hooks hooks;
-  hooks.open = [this, &inlet](unsigned attempt, Done<wire::Route> done) {
-    open(inlet, attempt, std::move(done));
+  hooks.open = [this, &inlet](unsigned timeouts, Done<wire::Route> done) {
+    open(inlet, timeouts, std::move(done));
   };
   hooks.close = [this, &inlet] {
     inlet.up = {};
@@ -113,11 +111,12 @@ void Inlets::bound(const std::string& alias, const Listening& event) {
   inlet.session->start();
 }
 
-void Inlets::open(Inlet& inlet, unsigned attempt, Done<wire::Route> done) {
+void Inlets::open(Inlet& inlet, unsigned timeouts, Done<wire::Route> done) {
   ConnectOptions options;
   options.identity = inlet.request.identity;
   if (inlet.request.authorized) options.authorized = {*inlet.request.authorized};
-  options.channel_timeout_ms = channel_timeout_ms(attempt, inlet.request.wait_for_outlet_ms);
+  options.channel_timeout_ms = channel_timeout_ms(timeouts, inlet.request.wait_for_outlet_ms);
+  options.link_timeout_ms = link_timeout_ms(timeouts);
   inlet.connection = connections_.open(
       inlet.request.to, std::move(options),
       [&inlet, done = std::move(done)](Result<Connection> connection) {

@@ -8,9 +8,8 @@
 namespace weir::control {
 namespace {
 
-// A relay node that has just come up may lose the first registration, so the first waits are short.
-std::uint64_t attempt_ms(unsigned attempt) {
-  return std::min<std::uint64_t>(2'000ULL << std::min(attempt, 4U), kAttemptMsMax);
+std::uint64_t attempt_ms(unsigned timeouts) {
+  return std::min<std::uint64_t>(1'000ULL << std::min(timeouts, 5U), kAttemptMsMax);
 }
 
 }  // namespace
@@ -36,8 +35,8 @@ void RelayClients::create(const RelayRequest& request, Done<RelayInfo> done) {
   relay.answer = std::move(done);
   const std::string name = request.name;
   Session::Hooks hooks;
-  hooks.open = [this, &relay](unsigned attempt, Done<wire::Route> opened) {
-    open(relay, attempt, std::move(opened));
+  hooks.open = [this, &relay](unsigned timeouts, Done<wire::Route> opened) {
+    open(relay, timeouts, std::move(opened));
   };
   hooks.close = [this, &relay] { close(relay); };
   hooks.went_up = [this, &relay] {
@@ -71,21 +70,22 @@ void RelayClients::answer(Relay& relay) {
   if (done) done(info(relay));
 }
 
-void RelayClients::open(Relay& relay, unsigned attempt, Done<wire::Route> done) {
+void RelayClients::open(Relay& relay, unsigned timeouts, Done<wire::Route> done) {
   relay.attempt = std::move(done);
   ConnectOptions options;
   if (relay.request.authorized) options.authorized = {*relay.request.authorized};
-  options.channel_timeout_ms = attempt_ms(attempt);
+  options.channel_timeout_ms = attempt_ms(timeouts);
+  options.link_timeout_ms = link_timeout_ms(timeouts);
   options.open_for_hops = true;
   relay.connection = connections_.open(
       relay.request.at, std::move(options),
-      [this, &relay, attempt](Result<Connection> connection) {
+      [this, &relay, timeouts](Result<Connection> connection) {
         if (!connection) {
           const auto failed = std::exchange(relay.attempt, nullptr);
           if (failed) failed(pass(connection));
           return;
         }
-        register_at(relay, attempt, *connection);
+        register_at(relay, timeouts, *connection);
       },
       [this, &relay](const std::string& why) {
         // Before the registration was answered: the attempt fails; after it: the session is lost.
@@ -96,7 +96,7 @@ void RelayClients::open(Relay& relay, unsigned attempt, Done<wire::Route> done) 
       });
 }
 
-void RelayClients::register_at(Relay& relay, unsigned attempt, const Connection& connection) {
+void RelayClients::register_at(Relay& relay, unsigned timeouts, const Connection& connection) {
   relay.up = connection;
   const EncodedRoute route = to_encoded(connection.route);
   relay.main_remote = core_.new_address(core_.shard_for(route));
@@ -107,7 +107,7 @@ void RelayClients::register_at(Relay& relay, unsigned attempt, const Connection&
                                        return false;
                                      }});
   CHECK(added.has_value());
-  relay.registration_timer = core_.after_ms(attempt_ms(attempt), [this, &relay] {
+  relay.registration_timer = core_.after_ms(attempt_ms(timeouts), [this, &relay] {
     const auto failed = std::exchange(relay.attempt, nullptr);
     if (failed) failed(fail(Errc::kTimeout, "the relay service does not answer"));
   });
@@ -136,7 +136,8 @@ void RelayClients::on_service_message(Relay& relay, MessageEvent& message) {
   const wire::Route ret = to_route(message.ret);
   if (!ret.empty()) without_last(ret, &last);
   const std::string& wanted = relay.request.relay_address.value_or("");
-  if (!answer_text || ret.empty() || last.type != wire::kTypeLocal || !answer_text->ends_with(wanted)) {
+  if (!answer_text || ret.empty() || last.type != wire::kTypeLocal ||
+      !answer_text->ends_with(wanted)) {
     core_.log(LogLevel::kWarn, "relay {}: answer of the relay service not understood",
               relay.request.name);
     return;

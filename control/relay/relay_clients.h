@@ -43,9 +43,9 @@ class RelayClients {
     TimerId answer_timer = kNoTimer;
     Done<RelayInfo> answer;  // of create, until it is given
   };
-  void open(Relay& relay, unsigned attempt, Done<wire::Route> done);
+  void open(Relay& relay, unsigned timeouts, Done<wire::Route> done);
   void close(Relay& relay);
-  void register_at(Relay& relay, unsigned attempt, const Connection& connection);
+  void register_at(Relay& relay, unsigned timeouts, const Connection& connection);
   void on_message(Relay& relay, MessageEvent& message);
   void on_service_message(Relay& relay, MessageEvent& message);
   void answer(Relay& relay);

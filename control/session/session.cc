@@ -16,6 +16,7 @@ Session::~Session() {
 
 void Session::start() {
   CHECK(state_ == State::kStopped);
+  down_since_ns_ = core_.now_ns();
   open();
 }
 
@@ -34,7 +35,7 @@ void Session::open() {
   timer_ = core_.after_ms(kAttemptMsMax, [this, generation] {
     opened(generation, fail(Errc::kTimeout, "no success in 30 s"));
   });
-  hooks_.open(failures_, [this, generation](Result<wire::Route> result) {
+  hooks_.open(timeouts_, [this, generation](Result<wire::Route> result) {
     opened(generation, std::move(result));
   });
 }
@@ -49,11 +50,13 @@ void Session::opened(std::uint64_t generation, Result<wire::Route> result) {
     core_.count(ControlCounter::kSessionAttemptsFailed);
     last_failure_ = result.error().text();
     ++failures_;
+    timeouts_ = result.error().code == Errc::kTimeout ? timeouts_ + 1 : 0;
     wait(retry_delay_ms());
     if (hooks_.attempt_failed) hooks_.attempt_failed(result.error());
     return;
   }
   state_ = State::kUp;
+  timeouts_ = 0;
   up_since_ns_ = core_.now_ns();
   ping_route_ = std::move(*result);
   const EncodedRoute route = to_encoded(ping_route_);
@@ -68,6 +71,7 @@ void Session::opened(std::uint64_t generation, Result<wire::Route> result) {
                                      }});
   CHECK(added.has_value());
   ping();
+  if (failures_ > 0 || !last_failure_.empty()) core_.count(ControlCounter::kSessionsRestored);
   hooks_.went_up();
 }
 
@@ -96,6 +100,7 @@ void Session::lost(const std::string& why) {
   ++generation_;
   state_ = State::kWaiting;
   core_.count(ControlCounter::kSessionsLost);
+  down_since_ns_ = core_.now_ns();
   last_failure_ = why;
   const bool stable = core_.now_ns() - up_since_ns_ >= kStableMs * kNsPerMs;
   failures_ = stable ? 0 : failures_ + 1;
@@ -110,7 +115,9 @@ void Session::wait(std::uint64_t delay_ms) {
 
 std::uint64_t Session::retry_delay_ms() {
   const unsigned doublings = std::min(failures_ > 0 ? failures_ - 1 : 0U, 10U);
-  const std::uint64_t most = std::min(kRetryFirstMs << doublings, kRetryMsMax);
+  const bool late = core_.now_ns() - down_since_ns_ >= kLateMs * kNsPerMs;
+  const std::uint64_t most =
+      std::min(kRetryFirstMs << doublings, late ? kRetryLateMsMax : kRetryMsMax);
   return most / 2 + core_.random_below(most / 2 + 1);
 }
 

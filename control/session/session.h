@@ -21,7 +21,9 @@ inline constexpr std::uint64_t kPingIntervalMs = 10'000;
 inline constexpr std::size_t kPingsLostMax = 3;
 inline constexpr std::uint64_t kAttemptMsMax = 30'000;
 inline constexpr std::uint64_t kRetryFirstMs = 200;
-inline constexpr std::uint64_t kRetryMsMax = 3'000;
+inline constexpr std::uint64_t kRetryMsMax = 1'000;
+inline constexpr std::uint64_t kRetryLateMsMax = 3'000;
+inline constexpr std::uint64_t kLateMs = 30'000;
 inline constexpr std::uint64_t kFirstRetryJitterMs = 100;
 // A session that was up for less than this counts as one more failure: no tight loop.
 inline constexpr std::uint64_t kStableMs = 5'000;
@@ -29,9 +31,10 @@ inline constexpr std::uint64_t kStableMs = 5'000;
 class Session {
  public:
   struct Hooks {
-    // Starts one attempt; `attempt` counts from 0 since the last success. Done: the route to the
-    // node at the other end.
-    std::function<void(unsigned attempt, Done<wire::Route> done)> open;
+    // Starts one attempt. `timeouts`: how many in a row ended without any answer; waits should be
+    // short at first, because a node that has just come up swallows what it cannot deliver yet, and
+    // grow with it for long paths. Done: the route to the node at the other end.
+    std::function<void(unsigned timeouts, Done<wire::Route> done)> open;
     // Drops what open made, or stops it.
     std::function<void()> close;
     std::function<void()> went_up;
@@ -69,6 +72,8 @@ class Session {
   State state_ = State::kStopped;
   std::uint64_t generation_ = 0;  // of the attempt; a late answer of an older one is ignored
   unsigned failures_ = 0;
+  unsigned timeouts_ = 0;
+  std::uint64_t down_since_ns_ = 0;
   std::uint64_t up_since_ns_ = 0;
   TimerId timer_ = kNoTimer;
   std::string last_failure_;

@@ -26,6 +26,11 @@ struct ConnectOptions {
   bool open_for_hops = false;
 };
 
+// For attempts of a session, by the number of attempts in a row that nobody answered.
+inline std::uint64_t link_timeout_ms(unsigned timeouts) {
+  return 2'000ULL << (timeouts < 3 ? timeouts : 3);
+}
+
 struct Connection {
   ControlId id = 0;
   wire::Route route;       // what the MultiAddr comes to

@@ -50,7 +50,7 @@ class Inlets {
   };
   void bind(Inlet& inlet, const SocketAddress& address);
   void bound(const std::string& alias, const Listening& event);
-  void open(Inlet& inlet, unsigned attempt, Done<wire::Route> done);
+  void open(Inlet& inlet, unsigned timeouts, Done<wire::Route> done);
   void route_up(Inlet& inlet);
   void answer(Inlet& inlet);
   void keep(const Inlet& inlet);
