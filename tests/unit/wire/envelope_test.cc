@@ -25,7 +25,7 @@ void expect_request(const Json& v) {
   const auto request = decode_request(bytes);
   ASSERT_TRUE(request.has_value()) << v;
   EXPECT_EQ(request->id, v["id"].get<std::uint32_t>());
-  EXPECT_EQ(request->path, v["path"]);
+  EXPECT_EQ(Json(request->path), v["path"]);
   EXPECT_EQ(method_of(request->method),
             v["method"].is_null() ? "" : v["method"].get<std::string>());
   EXPECT_EQ(request->has_body, v["has_body"].get<bool>());

@@ -16,29 +16,29 @@ TEST(HostnamePort, TextsMeanWhatTheyMeanToOckam) {
     const Json& want = v["hostname_port"];
     ASSERT_EQ(plain.has_value(), !want.contains("error")) << v;
     if (plain) {
-      EXPECT_EQ(plain->hostname, want["hostname"]);
+      EXPECT_EQ(Json(plain->hostname), want["hostname"]);
       EXPECT_EQ(plain->port, want["port"].get<int>());
-      EXPECT_EQ(plain->text(), want["canonical"]);
+      EXPECT_EQ(Json(plain->text()), want["canonical"]);
     } else {
-      EXPECT_EQ(plain.error().detail, want["error"]["cause"]);
+      EXPECT_EQ(Json(plain.error().detail), want["error"]["cause"]);
     }
     const auto scheme = SchemeHostnamePort::parse(text);
     const Json& with_scheme = v["scheme_hostname_port"];
     ASSERT_EQ(scheme.has_value(), !with_scheme.contains("error")) << v;
     if (scheme) {
-      EXPECT_EQ(scheme->text(), with_scheme["canonical"]);
-      EXPECT_EQ(scheme->hostname_port.text(), with_scheme["hostname_port"]);
+      EXPECT_EQ(Json(scheme->text()), with_scheme["canonical"]);
+      EXPECT_EQ(Json(scheme->hostname_port.text()), with_scheme["hostname_port"]);
       EXPECT_EQ(scheme->is_tls(), with_scheme["is_tls"].get<bool>());
       EXPECT_EQ(scheme->is_udp(), with_scheme["is_udp"].get<bool>());
     } else {
-      EXPECT_EQ(scheme.error().detail, with_scheme["error"]["cause"]);
+      EXPECT_EQ(Json(scheme.error().detail), with_scheme["error"]["cause"]);
     }
     const auto socket = SocketAddress::parse(text);
     ASSERT_EQ(socket.has_value(), v["socket_addr"].is_string()) << v;
     if (socket) {
-      EXPECT_EQ(socket->text(), v["socket_addr"]);
+      EXPECT_EQ(Json(socket->text()), v["socket_addr"]);
     } else {
-      EXPECT_EQ(socket.error().what + (" " + text), v["socket_addr"]["error"]["cause"]);
+      EXPECT_EQ(Json(socket.error().what + (" " + text)), v["socket_addr"]["error"]["cause"]);
     }
     ++count;
   }

@@ -39,7 +39,7 @@ TEST(WireVectors, AddressesReadAndWriteAsOckamDoes) {
   for (const Json& v : vectors()["addresses"]) {
     const Address address = vector_address(v["address"]);
     EXPECT_EQ(address.encode(), vector_bytes(v["cbor"]));
-    EXPECT_EQ(address.text(), v["display"]);
+    EXPECT_EQ(Json(address.text()), v["display"]);
     AddressView view;
     const Bytes cbor = vector_bytes(v["cbor"]);
     ASSERT_TRUE(view_canonical_address(cbor, view));
@@ -64,7 +64,7 @@ TEST(WireVectors, AddressTextsMeanWhatTheyMeanToOckam) {
     if (parsed) {
       EXPECT_EQ(*parsed, vector_address(v["address"]));
     } else {
-      EXPECT_EQ(parsed.error().detail, v["error"]);
+      EXPECT_EQ(Json(parsed.error().detail), v["error"]);
     }
     ++count;
   }
@@ -78,7 +78,7 @@ TEST(WireVectors, RoutesReadAndWriteAsOckamDoes) {
     CborWriter writer(cbor);
     route.encode(writer);
     EXPECT_EQ(cbor, vector_bytes(v["cbor"]));
-    EXPECT_EQ(route.text(), v["display"]);
+    EXPECT_EQ(Json(route.text()), v["display"]);
     CborReader reader(cbor);
     EXPECT_EQ(Route::decode(reader).value(), route);
     Bytes bare;
@@ -203,7 +203,7 @@ TEST(WireVectors, MessagesOfTheSeedReadInBothEncodings) {
     message.ret = vector_route(want["return_route"]);
     message.payload = vector_bytes(want["payload"]);
     if (!want["tracing_context"].is_null()) {
-      message.tracing = want["tracing_context"];
+      message.tracing = want["tracing_context"].get<std::string>();
     }
     const Bytes bare = vector_bytes(v["transport_message_bare"]);
     EXPECT_EQ(encode_bare_message(message), bare);
@@ -249,17 +249,17 @@ TEST(WireVectors, BareNumbersAreWrittenAndJudgedAsOckamDoes) {
 TEST(WireVectors, BareStringsReadAndWriteAsOckamDoes) {
   VectorCount count("wire.message_payloads_bare, string_bare_decode");
   for (const Json& v : vectors()["message_payloads_bare"]) {
-    ++count;
     if (v["what"] != "String") {
       continue;  // the others have no encoding around them
     }
     EXPECT_EQ(encode_bare_string(v["value"].get<std::string>()), vector_bytes(v["bare"]));
+    ++count;
   }
   for (const Json& v : vectors()["string_bare_decode"]) {
     const auto text = decode_bare_string(vector_bytes(v["bare"]));
     ASSERT_EQ(text.has_value(), v["ok"].get<bool>()) << v;
     if (text) {
-      EXPECT_EQ(*text, v["value"]);
+      EXPECT_EQ(Json(*text), v["value"]);
     }
     ++count;
   }
@@ -273,7 +273,7 @@ TEST(WireVectors, OldTransportMessagesAreWrittenAndJudgedAsOckamDoes) {
     message.ret = vector_route(v["return_route"]);
     message.payload = vector_bytes(v["payload"]);
     if (!v["tracing_context"].is_null()) {
-      message.tracing = v["tracing_context"];
+      message.tracing = v["tracing_context"].get<std::string>();
     }
     EXPECT_EQ(encode_bare_message(message), vector_bytes(v["bare"]));
     EXPECT_EQ(decode_bare_message(vector_bytes(v["bare"])).value(), message);
