@@ -13,6 +13,7 @@ class EventBatch {
  public:
   explicit EventBatch(std::span<IoEvent> events) : events_(events) {}
   bool full() const { return count_ == events_.size(); }
+  std::size_t room() const { return events_.size() - count_; }
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
 
