@@ -19,7 +19,7 @@ class VaultIdentities {
   VaultIdentities(Context& context, const std::string& vault_name)
       : vault_(must(open_vault(context.state(), vault_name, context.rng()))),
         secrets_(*vault_),
-        store_(context.state().histories(), context.state().purpose_keys()),
+        store_(context.state()),
         identities_(store_, secrets_, context.clock()) {}
   Identities& operator*() { return identities_; }
   Identities* operator->() { return &identities_; }
@@ -36,7 +36,7 @@ class PublicIdentities {
  public:
   explicit PublicIdentities(Context& context)
       : secrets_(context.rng()),
-        store_(context.state().histories(), context.state().purpose_keys()),
+        store_(context.state()),
         identities_(store_, secrets_, context.clock()) {}
   Identities* operator->() { return &identities_; }
 
