@@ -31,6 +31,10 @@ void Node::step() {
 
 std::uint64_t Node::next_deadline_ns() const { return parts_->core.timers.next_deadline_ns(); }
 const NodeConfig& Node::config() const { return parts_->core.config; }
+void Node::set_status_endpoint(const SocketAddress& address) {
+  parts_->core.config.status_endpoint = address;
+}
+void Node::set_default(bool is_default) { parts_->core.config.is_default = is_default; }
 Result<Identifier> Node::identity_by_name(const std::string& name) {
   return parts_->keeper.identity_by_name(name);
 }

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "dataplane/io/io.h"
-#include "dataplane/io/make_io.h"
+#include "dataplane/io/uring_io.h"
 #include "dataplane/shard/shard.h"
 
 namespace weir {

@@ -18,7 +18,11 @@
 #include "control/node/node.h"
 #include "control/node/shard_threads.h"
 #include "control/node/system_resolver.h"
+#include "control/store/home.h"
 #include "control/vault/identity_adapters.h"
+#include "tools/weir/context.h"
+#include "tools/weir/terminal.h"
+#include "tools/weir/values.h"
 
 namespace weir::cli {
 namespace {
@@ -30,7 +34,7 @@ class Engine {
       : state_(state),
         vault_(std::move(vault)),
         secrets_(*vault_),
-        store_(state.histories(), state.purpose_keys()),
+        store_(state),
         identities_(store_, secrets_, clock_),
         resolver_([this] { loop_.wake(); }) {}
 
@@ -107,7 +111,7 @@ class Engine {
 };
 
 Result<std::unique_ptr<StatusEndpoint>> open_status_endpoint(const NodeOptions& options, Engine& engine) {
-  const auto show = [&engine] { return api::status_json(engine.node().resources()); };
+  const auto show = [&engine] { return api::compact_text(api::json_of(api::to_body(engine.node().resources()))); };
   if (options.status_endpoint) {
     auto address = SocketAddress::parse(*options.status_endpoint);
     if (!address) return pass(address);
@@ -115,6 +119,22 @@ Result<std::unique_ptr<StatusEndpoint>> open_status_endpoint(const NodeOptions& 
   }
   return StatusEndpoint::open(SocketAddress::v4_loopback(kStatusEndpointPortDefault), true, show,
                               engine.clock());
+}
+
+Logger node_logger(const EngineStart& start) {
+  const EnvLookup env = process_environment();
+  const auto asked = setting(env, "LOG_LEVEL");
+  LogLevel level = log_level_from(asked.value_or(""), LogLevel::kInfo);
+  if (start.verbosity >= 2) level = LogLevel::kDebug;
+  if (!start.log_path.empty()) {
+    return FileLog::logger(std::make_shared<FileLog>(
+        FileLogOptions{std::filesystem::path(start.log_path).parent_path(), level, 60}));
+  }
+  // A foreground node says on stderr only what its user should see, unless asked for more.
+  if (start.verbosity == 0 && !asked) level = LogLevel::kWarn;
+  return [level](LogLevel of, const std::string& line) {
+    if (of >= level) write_stderr(log_line(of, line) + "\n");
+  };
 }
 
 Result<NodeConfig> node_config(const EngineStart& start) {
@@ -140,13 +160,7 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
   Engine& engine = **made;
   auto config = node_config(start);
   if (!config) return pass(config);
-  FileLoggerOptions log;
-  if (!start.log_path.empty()) log.directory = std::filesystem::path(start.log_path).parent_path();
-  log.level = log_level_from_environment();
-  // A foreground node says on stderr only what its user should see, unless asked for more.
-  if (start.log_path.empty() && start.verbosity == 0) log.level = LogLevel::kWarn;
-  if (start.verbosity >= 2) log.level = LogLevel::kDebug;
-  const Logger logger = make_file_logger(log, engine.clock());
+  const Logger logger = node_logger(start);
   if (Status started = engine.start(std::move(*config), start.options.cores, logger, true); !started) {
     engine.shutdown();
     return started;
