@@ -30,6 +30,7 @@ void Inlets::create(const InletRequest& request, Done<InletStatus> done) {
   Inlet& inlet = *owned;
   inlets_.emplace(request.alias, std::move(owned));
   inlet.id = core_.next_id();
+  inlet.worker = core_.new_address(0);
   inlet.request = request;
   inlet.answer = std::move(done);
   by_id_[inlet.id] = &inlet;
@@ -167,7 +168,7 @@ InletStatus Inlets::status(const Inlet& inlet) const {
   if (!inlet.session->is_up()) return result;
   result.status = ConnectionStatus::kUp;
   result.outlet_route = inlet.route.text();
-  result.worker_address = inlet.request.alias;
+  result.worker_address = inlet.worker;
   return result;
 }
 

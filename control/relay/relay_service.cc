@@ -50,6 +50,8 @@ void RelayService::on_message(MessageEvent& message) {
   if (!name || message.ret.count == 0 || name->size() > kRelayNameBytesMax) {
     return core_.count(ControlCounter::kRelaysMalformed);
   }
+  // Its connection may have ended before this message was seen: nothing would end the relay.
+  if (message.flow != kNoFlow && !core_.flows.is_producing(message.flow)) return;
   if (*name == "register") {
     std::uint8_t raw[16];
     core_.rng.fill(raw);

@@ -26,6 +26,7 @@ class FlowTable {
   // The worker addresses by which a route names this producer: sender and receiver of a connection,
   // encryptor of a channel.
   void add_producer(FlowId flow, const std::vector<WorkerAddress>& aliases);
+  bool is_producing(FlowId flow) const { return aliases_.contains(flow); }
   // The producer behind the first hop of a route; kNoFlow for a local one.
   FlowId behind(const WorkerAddress& first_hop) const;
   FlowId behind(const EncodedRoute& route) const;

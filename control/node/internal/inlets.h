@@ -39,6 +39,7 @@ class Inlets {
     ControlId id = 0;
     InletRequest request;
     SocketAddress bound;
+    WorkerAddress worker;  // a name for its acceptor, only shown
     std::unique_ptr<Session> session;
     ControlId connection = 0;
     Connection up;

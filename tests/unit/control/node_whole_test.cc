@@ -1,4 +1,5 @@
 // Nodes with their real shards in virtual time: what a user of several nodes relies on.
+#include "control/store/state.h"
 #include "tests/unit/control/node_world.h"
 
 namespace weir::test {
@@ -62,8 +63,8 @@ TEST(NodeWhole, TheWrongIdentityIsRefusedAtOnce) {
   ASSERT_FALSE(channel);
   EXPECT_LT(world.now_ms() - before, 1'000U);
   world.sleep_ms(11'000);
-  EXPECT_EQ(a.data.shard.channels.size(), 0U);
-  EXPECT_EQ(b.data.shard.channels.size(), 0U);
+  EXPECT_EQ(a.data.channels(), 0U);
+  EXPECT_EQ(b.data.channels(), 0U);
   EXPECT_TRUE(b.node.list_tcp_connections().empty());
 }
 
@@ -81,8 +82,8 @@ TEST(NodeWhole, AChannelThatIsDeletedTakesItsConnectionAndItsPeersEndAlong) {
   ASSERT_TRUE(upper) << upper.error().text();
   ASSERT_TRUE(b.node.delete_secure_channel(channel->encryptor));
   world.sleep_ms(100);
-  EXPECT_EQ(a.data.shard.channels.size(), 0U);
-  EXPECT_EQ(b.data.shard.channels.size(), 0U);
+  EXPECT_EQ(a.data.channels(), 0U);
+  EXPECT_EQ(b.data.channels(), 0U);
   EXPECT_TRUE(b.node.list_tcp_connections().empty());
   EXPECT_EQ(b.node.list_workers().size(), workers);
 }
@@ -226,8 +227,21 @@ TEST(NodeWhole, APortalCarriesBytesThroughARelayWithChannelsToBothEnds) {
   EXPECT_TRUE(world.round_trip(portal.peer, portal.target, portal.inlet, "hello"));
 }
 
-void restarts(const std::string& channels, int count) {
-  World world;
+TEST(NodeWhole, PortalsWorkOnSeveralShards) {
+  for (const std::uint32_t shards : {2U, 3U}) {
+    for (const std::string channels : {"", "/secure/api"}) {
+      World world(shards);
+      Portal portal(world, channels, channels);
+      for (int i = 0; i < 6; ++i) {
+        EXPECT_TRUE(world.round_trip(portal.peer, portal.target, portal.inlet, "hello"))
+            << shards << " shards" << channels;
+      }
+    }
+  }
+}
+
+void restarts(const std::string& channels, int count, std::uint32_t shards = 1) {
+  World world(shards);
   Portal portal(world, channels, channels);
   ASSERT_TRUE(world.round_trip(portal.peer, portal.target, portal.inlet, "before"));
   world.sleep_ms(6'000);
@@ -236,10 +250,10 @@ void restarts(const std::string& channels, int count) {
     for (SimNode* node : {portal.in, portal.out, portal.hub}) {
       sizes.push_back(node->node.list_workers().size());
       sizes.push_back(node->node.list_tcp_connections().size());
-      sizes.push_back(node->data.shard.table.size());
-      sizes.push_back(node->data.shard.channels.size());
-      sizes.push_back(node->data.shard.links.size());
-      sizes.push_back(node->data.shard.portals.size());
+      sizes.push_back(node->data.addresses());
+      sizes.push_back(node->data.channels());
+      sizes.push_back(node->data.links());
+      sizes.push_back(node->data.streams());
     }
     return sizes;
   };
@@ -266,9 +280,12 @@ void restarts(const std::string& channels, int count) {
   EXPECT_EQ(measure(), before);
 }
 
-TEST(NodeWhole, EndsRecoverFromRelayRestartsInFiveSecondsAndLeakNothing) { restarts("", 20); }
+TEST(NodeWhole, EndsRecoverFromRelayRestartsInFiveSecondsAndLeakNothing) { restarts("", 100); }
 TEST(NodeWhole, EndsWithChannelsRecoverFromRelayRestartsAndLeakNothing) {
-  restarts("/secure/api", 20);
+  restarts("/secure/api", 100);
+}
+TEST(NodeWhole, EndsOnSeveralShardsRecoverFromRelayRestartsAndLeakNothing) {
+  restarts("/secure/api", 20, 2);
 }
 
 TEST(NodeWhole, AnInletListensBeforeItsOutletExists) {
@@ -287,6 +304,58 @@ TEST(NodeWhole, AnInletListensBeforeItsOutletExists) {
   ASSERT_TRUE(
       world.run([&] { return in.node.list_inlets()[0].status == ConnectionStatus::kUp; }, 5'000));
   EXPECT_TRUE(world.round_trip(peer, target, made->bind_address, "x"));
+}
+
+TEST(NodeWhole, ANodeThatIsStartedAgainHasItsResources) {
+  World world;
+  auto state = State::open({});
+  ASSERT_TRUE(state) << state.error().text();
+  Persona& who = world.persona();
+  NodeConfig config;
+  config.name = "kept";
+  SimNode& hub = world.start(world.persona());
+  SimNode& a = world.start(who, 4005, config, state->get());
+  a.node.clear_stored();
+  SimPeer peer(world.network);
+  SocketAddress target_address;
+  const SimEnd target = peer.listen(target_address);
+  ASSERT_TRUE(world.outlet(a, target_address));
+  ASSERT_TRUE(world.relay(a, World::at(hub) + "/secure/api", "kept"));
+  const auto inlet =
+      world.inlet(a, World::at(hub) + "/service/forward_to_kept/secure/api/service/outlet");
+  ASSERT_TRUE(inlet);
+  ASSERT_TRUE(a.node.start_hop("hop"));
+  ASSERT_TRUE(a.node.create_secure_channel_listener({"mine", {{who.id}}, std::nullopt}));
+  ASSERT_TRUE(world.wait<TransportInfo>(
+      [&](auto done) { a.node.create_tcp_listener("127.0.0.1:4006", std::move(done)); }));
+  ASSERT_TRUE(world.round_trip(peer, target, inlet->bind_address, "x"));
+  world.kill(a);
+  SimNode& b = world.start(who, 4005, config, state->get());
+  b.node.restore_all();
+  ASSERT_TRUE(world.run([&] {
+    const auto inlets = b.node.list_inlets();
+    return inlets.size() == 1 && inlets[0].status == ConnectionStatus::kUp;
+  }));
+  EXPECT_EQ(b.node.list_inlets()[0].bind_address, inlet->bind_address);
+  EXPECT_TRUE(world.round_trip(peer, target, inlet->bind_address, "x"));
+  EXPECT_EQ(b.node.list_tcp_listeners().size(), 2U);
+  EXPECT_EQ(b.node.list_secure_channel_listeners().size(), 2U);
+  EXPECT_EQ(b.node.list_services().size(), 3U);
+  SimNode& stranger = world.start(world.persona());
+  EXPECT_FALSE(
+      world.channel(stranger, World::at(b) + "/service/mine", {}, 500)->peer_history_hex.empty())
+      << "an initiator cannot see the refusal";
+  EXPECT_FALSE(world.message(stranger, World::at(b) + "/secure/mine/service/echo", {}, 500));
+  // What was deleted stays away.
+  ASSERT_TRUE(b.node.delete_inlet("in"));
+  ASSERT_TRUE(b.node.delete_relay("kept"));
+  world.kill(b);
+  SimNode& c = world.start(who, 4005, config, state->get());
+  c.node.restore_all();
+  world.sleep_ms(1'000);
+  EXPECT_TRUE(c.node.list_inlets().empty());
+  EXPECT_TRUE(c.node.list_relays().empty());
+  EXPECT_EQ(c.node.list_outlets().size(), 1U);
 }
 
 TEST(NodeWhole, OutletsServeOnlyTheAuthorized) {

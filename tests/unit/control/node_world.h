@@ -45,10 +45,12 @@ struct Persona {
 };
 
 struct SimShard {
-  SimShard(SimNetwork& network, Clock& clock, Rng& rng, ShardConfig config)
+  SimShard(SimNetwork& network, Clock& clock, Rng& rng, ShardConfig config,
+           std::vector<Shard::Peer> peers)
       : pool(config.limits.buffers),
         io(pool, network),
-        shard(config, io, pool, *aead, clock, rng, rings, [] {}),
+        shard(
+            config, io, pool, *aead, clock, rng, rings, [] {}, std::move(peers)),
         port(rings) {}
   BufferPool pool;
   SimIo io;
@@ -58,34 +60,100 @@ struct SimShard {
   RingPort port;
 };
 
+// The shards of one node with the rings between them.
+class SimShards {
+ public:
+  SimShards(SimNetwork& network, Clock& clock, Rng& rng, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count * count; ++i) {
+      cross_.push_back(std::make_unique<CrossRing>(256));
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::vector<Shard::Peer> peers(count);
+      for (std::uint32_t j = 0; j < count; ++j) {
+        if (i == j) continue;
+        peers[j] = {cross_[i * count + j].get(), cross_[j * count + i].get(), [] {}};
+      }
+      ShardConfig config{static_cast<ShardId>(i), count, {}};
+      config.limits.buffers = {{256, 64, 8, 2}};
+      all.push_back(std::make_unique<SimShard>(network, clock, rng, config, std::move(peers)));
+    }
+  }
+  std::vector<ShardPort*> ports() {
+    std::vector<ShardPort*> list;
+    for (auto& shard : all) list.push_back(&shard->port);
+    return list;
+  }
+  void step() {
+    for (auto& shard : all) shard->shard.step(UINT64_MAX);
+  }
+  bool busy() const {
+    for (const auto& ring : cross_) {
+      if (!ring->empty()) return true;
+    }
+    for (const auto& shard : all) {
+      if (!shard->rings.commands.empty() || !shard->rings.events.empty() || shard->io.is_due()) {
+        return true;
+      }
+    }
+    return false;
+  }
+  std::uint64_t next_ns() const {
+    std::uint64_t next = UINT64_MAX;
+    for (const auto& shard : all) {
+      next = std::min({next, shard->io.deadline_ns(), shard->shard.next_deadline_ns()});
+    }
+    return next;
+  }
+  // What the node's shards hold, for leak checks.
+  std::size_t channels() const {
+    return sum([](Shard& s) { return s.channels.size(); });
+  }
+  std::size_t links() const {
+    return sum([](Shard& s) { return s.links.size(); });
+  }
+  std::size_t streams() const {
+    return sum([](Shard& s) { return s.portals.size(); });
+  }
+  std::size_t addresses() const {
+    return sum([](Shard& s) { return s.table.size(); });
+  }
+
+  std::vector<std::unique_ptr<SimShard>> all;
+
+ private:
+  template <class F>
+  std::size_t sum(F&& size) const {
+    std::size_t total = 0;
+    for (const auto& shard : all) total += size(shard->shard);
+    return total;
+  }
+  std::vector<std::unique_ptr<CrossRing>> cross_;
+};
+
 struct SimNode {
   SimNode(SimNetwork& network, SimClock& clock, Persona& persona, NodeConfig config, State* state,
-          std::vector<std::string>* log)
+          std::uint32_t shards, std::vector<std::string>* log)
       : rng(persona.rng.next_u64()),
-        data(network, clock, rng, ShardConfig{0, 1, limits()}),
-        node(complete(std::move(config), persona), {&data.port}, state, persona.identities,
+        data(network, clock, rng, shards),
+        node(complete(std::move(config), persona), data.ports(), state, persona.identities,
              resolver, clock, rng, [log](LogLevel level, const std::string& line) {
                if (log != nullptr) log->push_back(std::string(log_level_name(level)) + " " + line);
              }) {}
-  static ShardLimits limits() {
-    ShardLimits limits;
-    limits.buffers = {{256, 64, 8, 2}};
-    return limits;
-  }
   static NodeConfig complete(NodeConfig config, const Persona& persona) {
     config.identity = persona.id;
     return config;
   }
   SeededRng rng;
   TableResolver resolver;
-  SimShard data;
+  SimShards data;
   Node node;
 };
 
 class World {
  public:
-  explicit World(std::uint64_t seed = 1, const SimParameters& parameters = {})
-      : network(seed, parameters), clock(network) {}
+  explicit World(std::uint32_t shards = 1, std::uint64_t seed = 1,
+                 const SimParameters& parameters = {})
+      : network(seed, parameters), clock(network), shards_(shards) {}
 
   Persona& persona() {
     personas_.push_back(std::make_unique<Persona>(clock, 1000 + personas_.size()));
@@ -97,7 +165,7 @@ class World {
     if (config.name.empty()) config.name = "n" + std::to_string(nodes_.size());
     config.tcp_listener = SocketAddress::v4_loopback(port);
     nodes_.push_back(
-        std::make_unique<SimNode>(network, clock, who, std::move(config), state, &log));
+        std::make_unique<SimNode>(network, clock, who, std::move(config), state, shards_, &log));
     SimNode& made = *nodes_.back();
     std::optional<Result<std::optional<SocketAddress>>> started;
     made.node.start([&](auto result) { started = std::move(result); });
@@ -117,18 +185,16 @@ class World {
       for (int turn = 0; busy && turn < 10'000; ++turn) {
         busy = false;
         for (auto& node : nodes_) {
-          node->data.shard.step(UINT64_MAX);
+          node->data.step();
           node->node.step();
-          busy |= !node->data.rings.commands.empty() || !node->data.rings.events.empty() ||
-                  node->data.io.is_due();
+          busy |= node->data.busy();
         }
         if (done()) return true;
       }
       if (network.now_ns() >= end_ns) return false;
       std::uint64_t next = end_ns;
       for (auto& node : nodes_) {
-        next = std::min({next, node->node.next_deadline_ns(), node->data.io.deadline_ns(),
-                         node->data.shard.next_deadline_ns()});
+        next = std::min({next, node->node.next_deadline_ns(), node->data.next_ns()});
       }
       next = std::max(next, network.now_ns() + 1);
       if (!network.step(next)) network.advance_to(next);
@@ -233,6 +299,7 @@ class World {
   std::vector<std::string> log;
 
  private:
+  std::uint32_t shards_;
   std::vector<std::unique_ptr<Persona>> personas_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
 };
