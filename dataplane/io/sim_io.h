@@ -48,6 +48,8 @@ class SimNet final : public SimParty {
   void wake() { woken_ = true; }
   std::uint64_t now_ns() const { return network_.now_ns(); }
 
+  void lose_all() { network_.lose_all_of(*this); }
+
   void on_edge(std::uint32_t token, unsigned edges) override { edges_.push_back({token, edges}); }
   bool has_edges() const { return !edges_.empty() || woken_; }
 
@@ -74,6 +76,8 @@ class SimIo final : public io_internal::ReadinessIo<io_internal::SimNet> {
 
   // The next reap() may have events without time moving on.
   bool is_due() const { return net().has_edges() || has_due(); }
+  // Power failure: the other ends hear nothing any more.
+  void lose_all() { net().lose_all(); }
   // Until when the last reap() would have waited (0: not at all; UINT64_MAX: for ever).
   std::uint64_t deadline_ns() const { return std::min(deadline_ns_, resume_ns()); }
 

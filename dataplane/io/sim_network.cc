@@ -264,6 +264,34 @@ void SimNetwork::cut(const SocketAddress& listener, bool is_cut) {
   }
 }
 
+std::vector<SimEnd> SimNetwork::connections_to(const SocketAddress& listener) const {
+  std::vector<SimEnd> out;
+  for (std::size_t i = 0; i + 1 < ends_.size(); i += 2) {
+    const End& end = *ends_[i];
+    if (end.is_listener || end.is_reset || !(end.target == listener)) continue;
+    if (!end.closed && !ends_[i + 1]->closed) out.push_back(static_cast<SimEnd>(i));
+  }
+  return out;
+}
+
+void SimNetwork::expire_lost() {
+  for (const auto& end : ends_) {
+    if (!end->is_lost) continue;
+    end->is_lost = false;
+    if (end->closed || end->is_reset) continue;
+    if (end->connect_result == -EINPROGRESS) end->connect_result = -ETIMEDOUT;
+    end->is_reset = true;
+    tell(*end, kEndEdge);
+  }
+}
+
+void SimNetwork::lose_all_of(const SimParty& party) {
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    if (ends_[i]->party == &party && !ends_[i]->is_listener)
+      lose_connection(static_cast<SimEnd>(i));
+  }
+}
+
 // ---- what parties call
 // -------------------------------------------------------------------------------
 

@@ -81,6 +81,13 @@ class SimNetwork {
   void lose_connection(SimEnd end);
   void reset_connection(SimEnd end);
   void cut(const SocketAddress& listener, bool is_cut);
+  // The connecting ends of the open connections to that address, oldest first.
+  std::vector<SimEnd> connections_to(const SocketAddress& listener) const;
+  // What keep-alive and retransmission find out in the end: connections that were lost break, both
+  // ends get an error.
+  void expire_lost();
+  // Every connection of one party is lost: its machine has no power.
+  void lose_all_of(const SimParty& party);
 
   // --- What parties call. All results are bytes, 0 or -errno as the system calls give them.
   SimEnd listen(const SocketAddress& address, SocketAddress& bound);  // -EADDRINUSE
