@@ -15,6 +15,7 @@ build_ockam.sh made), WEIR_IO goes through to weir, WEIR_KEEP=1 keeps the folder
 import concurrent.futures
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -236,6 +237,7 @@ class Scene:
         self.path = tempfile.mkdtemp(prefix="wi-")          # short: node APIs are Unix sockets below it
         self.homes, self.nodes, self.pids, self.processes, self.closers = [], [], set(), [], []
         self._pump = None
+        self._home_numbers = itertools.count()              # next() is one step: scenes are built by several threads
 
     def __enter__(self):
         return self
@@ -253,7 +255,7 @@ class Scene:
         return self._pump
 
     def home(self, kind):
-        home = Home(kind, os.path.join(self.path, f"h{len(self.homes)}"))
+        home = Home(kind, os.path.join(self.path, f"h{next(self._home_numbers)}"))
         self.homes.append(home)
         return home
 

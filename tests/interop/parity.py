@@ -138,6 +138,7 @@ def script(port, listener):
     both  service list --at n1 --output json
     code  worker list --at n1
     both  relay delete red --at n2 --yes
+    both  tcp-listener delete 127.0.0.1:{port} --at n2 --yes
     both  node stop n2
     code  node stop n2
     both  node list --output json
@@ -190,7 +191,7 @@ def unordered(value):
 
 
 def transcript(kind):
-    """[(what, words, code, stdout)] of one program."""
+    """(what, words, code, stdout, result) of each command of one program."""
     with Scene() as scene:
         home = scene.home(kind)
         try:
@@ -206,12 +207,14 @@ def transcript(kind):
 def parity():
     ours, real = list(transcript("weir")), list(transcript("ockam"))
     differences = []
-    for (what, words, code, out, result), (_, _, real_code, real_out, _) in zip(ours, real):
+    for (what, words, code, out, result), (_, _, real_code, real_out, real_result) in zip(ours, real):
         words = re.sub(r"127\.0\.0\.1:\d\d\d+", "127.0.0.1:PORT", words)
         if code != real_code:
             differences.append(f"`{words}`: exit {code}, real {real_code}; {result.err[:300]}")
         elif what == BOTH and out != real_out:
             differences.append(f"`{words}`:\n      ours {out[:700]}\n      real {real_out[:700]}")
+        elif result.seconds > real_result.seconds + 5:
+            differences.append(f"`{words}`: took {result.seconds:.1f}s, real {real_result.seconds:.1f}s; {result.err[:300]}")
     check(not differences, f"{len(differences)} of {len(ours)} commands differ:\n    " + "\n    ".join(differences))
     return f"{len(ours)} commands, {sum(what == BOTH for what, *_ in ours)} of them with equal output"
 
