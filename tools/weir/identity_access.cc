@@ -46,9 +46,16 @@ class PublicIdentities {
   Identities identities_;
 };
 
+}  // namespace
+
 VaultRecord default_vault(Context& context, Tell tell) {
   VaultTable& vaults = context.state().vaults();
-  const bool is_first = must(vaults.list()).empty();
+  const std::size_t count = must(vaults.list()).size();
+  if (count > 1) {
+    give_up(fmt::format("There are {} vaults, please specify which vault should be used", count),
+            "see `weir vault list`");
+  }
+  const bool is_first = count == 0;
   if (is_first && tell == Tell::kYes) {
     context.note("    This Identity needs a Vault to store its secrets.");
     context.note("    There is no default Vault on this machine, creating one...");
@@ -60,8 +67,6 @@ VaultRecord default_vault(Context& context, Tell tell) {
   }
   return vault;
 }
-
-}  // namespace
 
 IdentityRecord default_identity(Context& context, Tell tell) {
   auto found = context.state().identities().get_default();

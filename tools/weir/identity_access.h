@@ -14,6 +14,8 @@ namespace weir::cli {
 // silent.
 enum class Tell : bool { kNo, kYes };
 
+// The only vault; `default` is made when there is none. Several: gives up, one must be named.
+VaultRecord default_vault(Context& context, Tell tell);
 // The default identity; made with a random name, in the default vault, when there is none.
 IdentityRecord default_identity(Context& context, Tell tell);
 // By name, made when missing.

@@ -147,7 +147,14 @@ void run_delete(Context& context, const Arguments& arguments) {
   delete_items(
       context, arguments, kIdentity, names_of(must(table.list())),
       [&](const std::string& name) -> Output {
-        must(table.remove(name));
+        const Status removed = table.remove(name);
+        if (!removed && removed.error().code == Errc::kRefused) {
+          give_up(
+              fmt::format("The identity named {} cannot be deleted because it is "
+                          "used by the node(s): {}",
+                          name, removed.error().detail));
+        }
+        must(removed);
         return {.plain = done_line(fmt::format("The identity named {} has been deleted", name)),
                 .machine = name,
                 .json = Json{{"name", name}}};

@@ -224,6 +224,7 @@ void run_foreground(Context& context, const Arguments& arguments, const std::str
     foreground.log_path = start.log_path;
   }
   NodeTable& nodes = context.state().nodes();
+  bool lost_race = false;  // another process was faster with the same name
   const EngineHooks hooks = {.bound = [&](NodeRecord& record) -> Status {
                                auto claimed =
                                    nodes.claim(record, arguments.has("skip-is-running-check"));
@@ -236,7 +237,13 @@ void run_foreground(Context& context, const Arguments& arguments, const std::str
                              }};
   const Status ended = run_node(context.state(), start, hooks, stop.fd());
   nodes.set_stopped(name, start.record.pid);
-  if (!ended) give_up(ended.error());
+  if (!ended) {
+    if (lost_race) give_up(fmt::format("Node {} is already running", name));
+    // A node that never was leaves nothing behind.
+    if (!recorded(context, name)) remove_node_directory(context.home(), name);
+    give_up(
+        Failure{fmt::format("Node {} failed", name), {ended.error().text()}, {}, {}, kExitFailed});
+  }
   if (!foreground.starter_fd) context.note("  ! Exit signal received");
 }
 

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <set>
 
 #include "tools/weir/arguments.h"
 #include "tools/weir/failure.h"
@@ -115,7 +114,13 @@ void check_value_words(const std::vector<OptionSpec>& options,
   for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
     const std::string& word = words[i];
     const OptionSpec* spec = find_option(options, word);
-    if (spec == nullptr || !spec->takes_value()) continue;
+    if (spec == nullptr) continue;
+    if (!spec->takes_value()) {
+      const std::size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+      if (equals == std::string::npos) continue;
+      refuse_usage(fmt::format("unexpected value '{}' for '{}' found; no more were expected{}",
+                               word.substr(equals + 1), spec->display(), kMoreHelp));
+    }
     const bool is_long = word.starts_with("--");
     const bool is_bare = is_long ? word.find('=') == std::string::npos : word.size() == 2;
     const bool is_empty = is_long && word.ends_with('=') && word.size() == spec->name.size() + 3;

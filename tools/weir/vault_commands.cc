@@ -5,6 +5,7 @@
 
 #include "tools/weir/commands.h"
 #include "tools/weir/failure.h"
+#include "tools/weir/identity_access.h"
 #include "tools/weir/items.h"
 #include "tools/weir/names.h"
 
@@ -50,7 +51,15 @@ void run_create(Context& context, const Arguments& arguments) {
       arguments.text_or("NAME", is_first ? "default" : random_name(context.rng()));
   std::string path;
   if (arguments.has("path")) path = std::filesystem::absolute(arguments.text("path")).string();
-  const VaultRecord vault = must(context.state().vaults().create(name, path));
+  auto made = context.state().vaults().create(name, path);
+  if (!made && made.error().code == Errc::kAlreadyExists && context.state().vaults().get(name)) {
+    give_up(Failure{fmt::format("A vault named {} already exists", name),
+                    {},
+                    "Please try using a different name or delete the existing vault",
+                    "OCK409",
+                    kExitFailed});
+  }
+  const VaultRecord vault = must(std::move(made));
   context.print({.plain = done_line(fmt::format("Vault created with name '{}'!", vault.name)),
                  .machine = vault.name,
                  .json = Json{{"name", vault.name}}});
@@ -71,7 +80,7 @@ void run_list(Context& context, const Arguments&) {
 void run_show(Context& context, const Arguments& arguments) {
   show_items(
       context, arguments, kVault, vault_names(context),
-      [&] { return must(context.state().vaults().get_default_or_create()).name; },
+      [&] { return default_vault(context, Tell::kNo).name; },
       [&](const std::string& name) -> Output {
         const VaultRecord vault = must(context.state().vaults().get(name));
         return {.plain = vault_text(vault), .machine = vault.name, .json = vault_json(vault)};
