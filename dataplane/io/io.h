@@ -37,8 +37,8 @@ struct IoEvent {
   IoEventKind kind;
   std::int32_t result;
   std::uint64_t user;  // as given at listen/connect/adopt
-  Buffer* buffer;  // kReceived with receive_any: one reference, now the shard's (nullptr if result
-                   // <= 0)
+  // kReceived with receive_any: one reference, now the shard's (nullptr if result <= 0).
+  Buffer* buffer;
   SocketAddress peer;  // kAccepted
 };
 
@@ -60,7 +60,8 @@ class Io {
   virtual void set_accepting(SocketId listener, bool accepting) = 0;
   virtual Result<SocketId> connect(const SocketAddress& address, std::uint64_t user,
                                    const SocketOptions& options) = 0;
-  // Takes an accepted socket in, possibly one that another shard's Io accepted.
+  // Takes an accepted socket in, possibly one that another shard's Io accepted. If that fails, it
+  // is still the caller's to discard.
   virtual Result<SocketId> adopt(NativeSocket socket, std::uint64_t user,
                                  const SocketOptions& options) = 0;
   virtual void discard(NativeSocket socket) = 0;

@@ -9,6 +9,9 @@
 
 namespace weir::io_internal {
 
+// As a deadline.
+inline constexpr std::uint64_t kForever = ~std::uint64_t{0};
+
 class EventBatch {
  public:
   explicit EventBatch(std::span<IoEvent> events) : events_(events) {}

@@ -31,8 +31,6 @@
 
 namespace weir::io_internal {
 
-inline constexpr std::uint64_t kForever = ~std::uint64_t{0};
-
 // What an edge may say; several at once.
 enum Readiness : unsigned {
   kReadableEdge = 1,

@@ -24,7 +24,6 @@ class UringBuffers {
 
   // False: this kernel has no buffer rings. Nothing is registered then.
   bool set_up(io_uring& ring);
-  // The class has a group (classes of which the pool has few buffers have none).
   bool has_group(BufferClass c) const { return group(c).ring != nullptr; }
   bool is_empty(BufferClass c) const { return group(c).lent == 0; }
   static std::uint16_t group_id(BufferClass c) { return static_cast<std::uint16_t>(c); }

@@ -39,7 +39,7 @@ class UringWorld final : public KernelWorld {
     CHECK(io.has_value());
     return std::move(*io);
   }
-  std::size_t buffers_lent_max() const override { return options_.no_provided_buffers ? 0 : 128; }
+  std::size_t buffers_lent_max() const override { return options_.no_provided_buffers ? 0 : 64; }
 
  private:
   UringOptions options_;
