@@ -59,7 +59,7 @@ struct ListenTransport {
   FlowId flow = kNoFlow;  // spawner id of every connection it accepts
 };
 // Portal inlet: answer Listening; accepted connections become streams when the inlet has a route,
-// and are closed at once while it has none (paused). Shard 0.
+// and are closed at once while it has none (paused). To every shard; shard 0 listens and answers.
 struct OpenInlet {
   ControlId inlet = 0;
   SocketAddress address;
@@ -68,15 +68,15 @@ struct OpenInlet {
 };
 // New route for streams opened from now on; an empty route pauses. Open streams stay on their old
 // route, or are reset if `reset_streams`. `principal`: the identity that answers must have (0: none
-// expected). All shards hold it; sent to shard 0, which replicates.
+// expected). To every shard.
 struct RouteInlet {
   ControlId inlet = 0;
   EncodedRoute onward;
   PrincipalId principal = kNoPrincipal;
   bool reset_streams = false;
 };
-struct CloseListener {  // transport listener or inlet (whose streams are closed when
-                        // `close_streams`)
+// Transport listener (shard 0) or inlet (every shard), whose streams end when `close_streams`.
+struct CloseListener {
   ControlId id = 0;
   bool close_streams = false;
 };

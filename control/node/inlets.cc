@@ -59,15 +59,17 @@ void Inlets::bind(Inlet& inlet, const SocketAddress& address) {
   const ControlId id = inlet.id;
   core_.listening[id] = [this, alias, id](const Listening& event) {
     if (by_id_.contains(id)) return bound(alias, event);
-    if (event.error == 0) core_.send(0, CloseListener{id, true});  // removed meanwhile
+    if (event.error == 0) core_.broadcast(CloseListener{id, true});  // removed meanwhile
   };
-  core_.send(0, OpenInlet{id, address, !inlet.request.enable_nagle, inlet.request.skip_handshake});
+  core_.broadcast(
+      OpenInlet{id, address, !inlet.request.enable_nagle, inlet.request.skip_handshake});
 }
 
 void Inlets::bound(const std::string& alias, const Listening& event) {
   Inlet& inlet = *inlets_.at(alias);
   if (event.error != 0) {
     const Done<InletStatus> failed = std::move(inlet.answer);
+    core_.broadcast(CloseListener{inlet.id, true});  // the other shards know it already
     const std::string address = inlet.request.listen.text();
     by_id_.erase(inlet.id);
     inlets_.erase(alias);
@@ -90,7 +92,7 @@ void Inlets::bound(const std::string& alias, const Listening& event) {
   hooks.went_up = [this, &inlet] { route_up(inlet); };
   hooks.went_down = [this, &inlet](const std::string& why) {
     inlet.route = {};
-    core_.send(0, RouteInlet{inlet.id, {}, kNoPrincipal, true});
+    core_.broadcast(RouteInlet{inlet.id, {}, kNoPrincipal, true});
     core_.log(LogLevel::kWarn,
               "The TCP Inlet {} listening at {} lost the connection to the TCP Outlet at {}: {}",
               inlet.request.alias, inlet.bound.text(), inlet.request.to.text(), why);
@@ -135,7 +137,7 @@ void Inlets::route_up(Inlet& inlet) {
   }
   route.append(inlet.up.route.view());
   inlet.route = route;
-  core_.send(0, RouteInlet{inlet.id, to_encoded(route), expected_peer(route), false});
+  core_.broadcast(RouteInlet{inlet.id, to_encoded(route), expected_peer(route), false});
   core_.log(LogLevel::kInfo,
             "The TCP Inlet {} listening at {} has a connection to the TCP Outlet at {}",
             inlet.request.alias, inlet.bound.text(), inlet.request.to.text());
@@ -196,7 +198,7 @@ Result<InletStatus> Inlets::remove(const std::string& alias) {
   Inlet& inlet = *it->second;
   answer(inlet);
   inlet.session->stop();
-  core_.send(0, CloseListener{inlet.id, true});
+  core_.broadcast(CloseListener{inlet.id, true});
   keeper_.remove(Kept::kInlet, alias);
   InletStatus result = status(inlet);
   by_id_.erase(inlet.id);
@@ -265,7 +267,7 @@ void Inlets::stop_all() {
   for (auto& [alias, inlet] : inlets_) {
     if (inlet->session == nullptr) continue;
     inlet->session->stop();
-    core_.send(0, CloseListener{inlet->id, true});
+    core_.broadcast(CloseListener{inlet->id, true});
   }
 }
 

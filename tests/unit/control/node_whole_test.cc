@@ -1,4 +1,6 @@
 // Nodes with their real shards in virtual time: what a user of several nodes relies on.
+#include <fmt/format.h>
+
 #include "control/store/state.h"
 #include "tests/unit/control/node_world.h"
 
@@ -240,6 +242,31 @@ TEST(NodeWhole, PortalsWorkOnSeveralShards) {
   }
 }
 
+// Why frames did not arrive, for a failure's text.
+std::string drops(const Portal& portal) {
+  std::string text;
+  for (SimNode* node : {portal.in, portal.hub, portal.out}) {
+    text += "\n" + node->node.config().name + ":";
+    for (auto& shard : node->data.all) {
+      for (int r = 1; r < static_cast<int>(DropReason::kCount); ++r) {
+        const auto reason = static_cast<DropReason>(r);
+        const auto count = shard->shard.counters.dropped(reason);
+        if (count != 0) text += fmt::format(" {}={}", drop_reason_name(reason), count);
+      }
+      text += ";";
+    }
+  }
+  return text;
+}
+std::string tail(const World& world) {
+  std::string text;
+  const std::size_t count = std::min<std::size_t>(world.log.size(), 40);
+  for (std::size_t i = world.log.size() - count; i < world.log.size(); ++i) {
+    text += "\n" + world.log[i];
+  }
+  return text;
+}
+
 void restarts(const std::string& channels, int count, std::uint32_t shards = 1) {
   World world(shards);
   Portal portal(world, channels, channels);
@@ -272,7 +299,8 @@ void restarts(const std::string& channels, int count, std::uint32_t shards = 1) 
         },
         5'000))
         << "restart " << i;
-    ASSERT_TRUE(world.round_trip(portal.peer, portal.target, portal.inlet, "again"));
+    ASSERT_TRUE(world.round_trip(portal.peer, portal.target, portal.inlet, "again"))
+        << "restart " << i << drops(portal) << tail(world);
     // Longer than a session needs to be trusted, and than a channel lingers.
     world.sleep_ms(6'000);
   }
