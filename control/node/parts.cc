@@ -121,22 +121,18 @@ void NodeParts::create_channel(const ChannelRequest& request, Done<SecureChannel
   if (request.to.empty()) return done(fail(Errc::kInvalid, "the address is empty"));
   ConnectOptions options;
   options.identity = request.identity;
-  options.authorized = request.authorized;
   options.channel_timeout_ms = request.timeout_ms;
-  // The last part is the listener; what is before it is made first, with the same identity and
-  // list.
+  // The last part is the listener (`/secure/api` means the same there); what is before it is made first,
+  // with the same identity. Whom to trust is said of the channel that was asked for, as in Ockam.
+  wire::MultiAddr to = request.to.slice(0, request.to.size() - 1);
+  wire::MultiAddrPart last = request.to.parts().back();
+  if (last.proto == wire::Proto::kSecure) last.proto = wire::Proto::kService;
+  to.push_back(std::move(last));
   connections.open(
-      request.to, std::move(options),
+      to, std::move(options),
       [this, request, done = std::move(done)](Result<Connection> connection) {
         if (!connection) return done(pass(connection));
         const ControlId under = connection->id;
-        const auto& parts = request.to.parts();
-        if (parts.back().proto == wire::Proto::kSecure) {
-          // `/secure/api` at the end: that channel is the one that was asked for.
-          const ControlId made = connection->channels.back();
-          under_channel[made] = under;
-          return done(info(*channels.find(made)));
-        }
         channels.create(connection->route,
                         {request.identity, request.authorized, request.timeout_ms},
                         [this, under, done](Result<control::Channel> channel) {
@@ -230,6 +226,9 @@ void NodeParts::restore() {
 }
 
 void NodeParts::shutdown() {
+  // While what carries them is still there: a channel behind a relay says Close through the one to
+  // the relay.
+  channels.close_accepted();
   relays.stop_all();
   inlets.stop_all();
   channels.close_all();

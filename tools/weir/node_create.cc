@@ -195,7 +195,7 @@ Status announce(Context& context, const Arguments& arguments, const NodeRecord& 
 
 void refuse_running(const std::optional<NodeRecord>& before, const Arguments& arguments) {
   if (!before || arguments.has("skip-is-running-check")) return;
-  if (node_status(*before) == ProcessStatus::kStopped) return;
+  if (node_status(*before) != ProcessStatus::kRunning) return;
   give_up(fmt::format("Node {} is already running", before->name));
 }
 
@@ -225,16 +225,16 @@ void run_foreground(Context& context, const Arguments& arguments, const std::str
   }
   NodeTable& nodes = context.state().nodes();
   bool lost_race = false;  // another process was faster with the same name
-  const EngineHooks hooks = {.bound = [&](NodeRecord& record) -> Status {
-                               auto claimed =
-                                   nodes.claim(record, arguments.has("skip-is-running-check"));
-                               if (claimed && !start.restore)
-                                 return context.state().resources().clear(name);
-                               return claimed;
-                             },
-                             .ready = [&](const NodeRecord& record) -> Status {
-                               return announce(context, arguments, record, foreground);
-                             }};
+  EngineHooks hooks;
+  hooks.bound = [&](NodeRecord& record) -> Status {
+    const Status claimed = nodes.claim(record, arguments.has("skip-is-running-check"));
+    lost_race = !claimed && claimed.error().code == Errc::kAlreadyExists;
+    if (!claimed || start.restore) return claimed;
+    return context.state().resources().clear(name);
+  };
+  hooks.ready = [&](const NodeRecord& record) {
+    return announce(context, arguments, record, foreground);
+  };
   const Status ended = run_node(context.state(), start, hooks, stop.fd());
   nodes.set_stopped(name, start.record.pid);
   if (!ended) {
