@@ -58,8 +58,8 @@ class Engine {
     auto shards = ShardThreads::start(options, clock_, [this] { loop_.wake(); }, note);
     if (!shards) return pass(shards);
     shards_ = std::move(*shards);
-    logger(LogLevel::kInfo, "data plane: " + std::to_string(shards_->ports().size()) + " shard(s), " +
-                                shards_->io_name() + ", " + shards_->aead_name());
+    logger(LogLevel::kInfo, "data plane: " + std::to_string(shards_->ports().size()) +
+                                " shard(s), " + shards_->io_name() + ", " + shards_->aead_name());
     if (!note.empty()) logger(LogLevel::kWarn, note);
     node_ = std::make_unique<Node>(std::move(config), shards_->ports(), persist ? &state_ : nullptr,
                                    identities_, resolver_, clock_, rng_, std::move(logger));
@@ -110,8 +110,11 @@ class Engine {
   std::optional<SocketAddress> bound_;
 };
 
-Result<std::unique_ptr<StatusEndpoint>> open_status_endpoint(const NodeOptions& options, Engine& engine) {
-  const auto show = [&engine] { return api::compact_text(api::json_of(api::to_body(engine.node().resources()))); };
+Result<std::unique_ptr<StatusEndpoint>> open_status_endpoint(const NodeOptions& options,
+                                                             Engine& engine) {
+  const auto show = [&engine] {
+    return api::compact_text(api::json_of(api::to_body(engine.node().resources())));
+  };
   if (options.status_endpoint) {
     auto address = SocketAddress::parse(*options.status_endpoint);
     if (!address) return pass(address);
@@ -161,7 +164,8 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
   auto config = node_config(start);
   if (!config) return pass(config);
   const Logger logger = node_logger(start);
-  if (Status started = engine.start(std::move(*config), start.options.cores, logger, true); !started) {
+  if (Status started = engine.start(std::move(*config), start.options.cores, logger, true);
+      !started) {
     engine.shutdown();
     return started;
   }
@@ -181,11 +185,10 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
     api::NodeManager manager(engine.node(), engine.rng());
     if (Status claimed = hooks.bound(start.record); !claimed) return claimed;
     engine.node().set_default(start.record.is_default);
-    auto socket = api::ApiSocket::open(
-        start.record.api_socket,
-        [&manager](Bytes request, api::ApiSocket::Answer answer) {
-          manager.handle(request, std::move(answer));
-        });
+    auto socket = api::ApiSocket::open(start.record.api_socket,
+                                       [&manager](Bytes request, api::ApiSocket::Answer answer) {
+                                         manager.handle(request, std::move(answer));
+                                       });
     if (!socket) return pass(socket);
     (*socket)->add_to(engine.loop());
     engine.node().set_api_handler(manager.handler());
@@ -209,7 +212,8 @@ class LocalNode final : public TemporaryNode {
   explicit LocalNode(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
   ~LocalNode() override { engine_->shutdown(); }
 
-  Result<Bytes> send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms) override {
+  Result<Bytes> send_message(const wire::MultiAddr& to, Bytes payload,
+                             std::uint64_t timeout_ms) override {
     Bytes answer;
     const Status sent = engine_->wait_for<Bytes>(
         [&](auto done) {
@@ -233,7 +237,8 @@ class LocalNode final : public TemporaryNode {
 
 }  // namespace
 
-Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state, const IdentityRecord& identity) {
+Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
+                                                            const IdentityRecord& identity) {
   auto engine = Engine::make(state, identity.name);
   if (!engine) return pass(engine);
   NodeConfig config;

@@ -56,7 +56,8 @@ pid_t fork_node(const BackgroundStart& start, int pipe_fd) {
   const std::string path = own_path();
   std::vector<std::string> words = {path};
   words.insert(words.end(), start.words.begin(), start.words.end());
-  words.insert(words.end(), {"--child-process", std::to_string(kChildPipeFd)});
+  // The node's name stays the last word, as everybody who reads `ps` expects.
+  words.insert(words.end() - 1, {"--child-process", std::to_string(kChildPipeFd)});
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -188,10 +189,28 @@ ProcessStatus node_status(const NodeRecord& node) {
   return process_status(node.pid, node.pid_start_ticks);
 }
 
+namespace {
+
+// Where the kernel has no pidfd (before 5.3, some sandboxes): the start time is compared before
+// every signal, which leaves a window of microseconds.
+bool stop_by_pid(std::int64_t pid, std::uint64_t start_ticks) {
+  SystemClock clock;
+  const auto runs = [&] { return process_status(pid, start_ticks) == ProcessStatus::kRunning; };
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    if (!runs()) return true;
+    if (::kill(static_cast<pid_t>(pid), signal) != 0) return errno == ESRCH;
+    const std::uint64_t deadline_ns = clock.now_ns() + kStopPatienceMs * kNsPerMs;
+    while (runs() && clock.now_ns() < deadline_ns) ::poll(nullptr, 0, 20);
+  }
+  return !runs();
+}
+
+}  // namespace
+
 bool stop_process(std::int64_t pid, std::uint64_t start_ticks) {
   if (pid <= 0) return true;
   const UniqueFd process(pidfd_open(pid));
-  if (!process.is_open()) return errno == ESRCH;
+  if (!process.is_open()) return errno == ESRCH || stop_by_pid(pid, start_ticks);
   // The descriptor names one process for ever; only now is it worth comparing.
   if (process_status(pid, start_ticks) != ProcessStatus::kRunning) return true;
   for (const int signal : {SIGTERM, SIGKILL}) {
