@@ -140,6 +140,14 @@ void Channels::close_all() {
   while (!channels_.empty()) close(channels_.rbegin()->first);
 }
 
+void Channels::close_accepted() {
+  std::vector<ControlId> ids;
+  for (const auto& [id, channel] : channels_) {
+    if (!channel.initiator) ids.push_back(id);
+  }
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) close(*id);
+}
+
 void Channels::remove(ControlId id) {
   const auto it = channels_.find(id);
   if (it == channels_.end()) return;

@@ -49,6 +49,8 @@ class Channels {
   // Ends a channel (Close is sent) or an attempt; `done` of an attempt is not called any more.
   void close(ControlId id);
   void close_all();
+  // Those that peers opened, the last made first.
+  void close_accepted();
 
   // Tells the shard and enters the channel in the table. `keys.peer` becomes a principal.
   void install(Channel channel, ChannelKeys keys, const wire::Route& peer_route);
