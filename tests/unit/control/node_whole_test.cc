@@ -152,6 +152,7 @@ TEST(NodeWhole, ARelayNameBelongsToTheIdentityThatRegisteredIt) {
   EXPECT_EQ(mine->remote_address.value_or(""), "forward_to_x");
   EXPECT_EQ(world.relay(thief, World::at(hub) + "/secure/api", "x")->status,
             ConnectionStatus::kDown);
+  ASSERT_TRUE(thief.node.delete_relay("x"));
   EXPECT_EQ(world.relay(thief, World::at(hub), "x")->status, ConnectionStatus::kDown)
       << "a plain connection must not take it either";
   SimNode& c = world.start(world.persona());
