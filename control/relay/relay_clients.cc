@@ -87,7 +87,7 @@ void RelayClients::open(Relay& relay, unsigned timeouts, Done<wire::Route> done)
         }
         register_at(relay, timeouts, *connection);
       },
-      [this, &relay](const std::string& why) {
+      [&relay](const std::string& why) {
         // Before the registration was answered: the attempt fails; after it: the session is lost.
         if (const auto failed = std::exchange(relay.attempt, nullptr)) {
           return failed(fail(Errc::kIo, "connection lost", why));
@@ -107,7 +107,7 @@ void RelayClients::register_at(Relay& relay, unsigned timeouts, const Connection
                                        return false;
                                      }});
   CHECK(added.has_value());
-  relay.registration_timer = core_.after_ms(attempt_ms(timeouts), [this, &relay] {
+  relay.registration_timer = core_.after_ms(attempt_ms(timeouts), [&relay] {
     const auto failed = std::exchange(relay.attempt, nullptr);
     if (failed) failed(fail(Errc::kTimeout, "the relay service does not answer"));
   });
