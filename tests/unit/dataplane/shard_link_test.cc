@@ -6,8 +6,8 @@
 namespace weir {
 namespace {
 using test::RawPeer;
-using test::TestShard;
 using test::route;
+using test::TestShard;
 
 constexpr FlowId kListener = 0xff000001;
 
@@ -66,7 +66,8 @@ TEST(ShardLink, WhatIsNotAllowedIsSilent) {
 }
 
 TEST(ShardLink, BadFramesCloseTheConnectionAndNothingElse) {
-  const Bytes bad[] = {{0, 0, 0, 0}, {1, 0, 0, 1}, {0, 0, 0, 2, 0xff, 0xff}, {0xff, 0xff, 0xff, 0xff}};
+  const Bytes bad[] = {
+      {0, 0, 0, 0}, {1, 0, 0, 1}, {0, 0, 0, 2, 0xff, 0xff}, {0xff, 0xff, 0xff, 0xff}};
   TestShard shard;
   add_worker(shard, "echo", WorkerKind::kEcho);
   const SocketAddress address = shard.listen(kListener);
@@ -154,7 +155,8 @@ TEST(ShardLink, AFlooderOfTheControlPlaneIsNotReadUntilItCatchesUp) {
   for (std::uint32_t i = 0; i < kMessageCredit; ++i) shard.send(MessageDone{link});
   for (int i = 0; i < 50; ++i) shard.step();
   seen = 0;
-  for (const Event& event : shard.events) seen += std::holds_alternative<MessageEvent>(event) ? 1 : 0;
+  for (const Event& event : shard.events)
+    seen += std::holds_alternative<MessageEvent>(event) ? 1 : 0;
   EXPECT_GT(seen, kMessageCredit);
 }
 
