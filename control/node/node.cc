@@ -1,5 +1,7 @@
 #include "control/node/node.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "control/node/internal/parts.h"
@@ -279,11 +281,23 @@ void Node::send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t 
   ConnectOptions options;
   options.channel_timeout_ms = timeout_ms;
   options.link_timeout_ms = timeout_ms;
+  auto known = [this](const std::string& address) {
+    const std::vector<WorkerInfo> workers = list_workers();
+    return parts_->workers.has(address) ||
+           std::any_of(workers.begin(), workers.end(),
+                       [&](const WorkerInfo& worker) { return worker.address == address; });
+  };
   parts_->connections.open(
       to, std::move(options),
-      [parts = parts_.get(), payload = std::move(payload), timeout_ms,
+      [parts = parts_.get(), payload = std::move(payload), timeout_ms, known = std::move(known),
        done = std::move(done)](Result<Connection> connection) {
         if (!connection) return done(pass(connection));
+        // A first hop that this node does not have can only end in a time-out: say so at once.
+        const wire::Address first = connection->route.front();
+        if (!known(first.value)) {
+          parts->connections.close(connection->id);
+          return done(fail(Errc::kNotFound, "No such alias", first.text()));
+        }
         parts->messenger.request(connection->route, payload, timeout_ms,
                                  [parts, id = connection->id, done](Result<Reply> reply) {
                                    parts->connections.close(id);

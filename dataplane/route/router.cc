@@ -103,14 +103,17 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
 // producers, so that answers can go straight back.
 bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
   Relay& relay = relays_.at(entry.object);
-  if (relay.forward.count == 0) {
-    drop(packet, DropReason::kConnectionGone);
-    return false;
-  }
   packet.onward.pop();
-  if (!prepend(packet, packet.onward, relay.forward.items, relay.forward.count)) {
-    drop(packet, DropReason::kMemory);
-    return false;
+  if (relay.forwarder) {
+    // docs/spec/09 section 2: never the administration of another node.
+    const bool inner = !packet.onward.empty() &&
+                       as_text(packet.onward.front().value).starts_with("_internal.");
+    if (inner) return drop(packet, DropReason::kNotAllowed);
+    if (relay.forward.count == 0) return drop(packet, DropReason::kConnectionGone);
+  }
+  if (relay.forward.count != 0 &&
+      !prepend(packet, packet.onward, relay.forward.items, relay.forward.count)) {
+    return drop(packet, DropReason::kMemory);
   }
   if (!packet.ret.empty()) {
     const wire::AddressView back = packet.ret.front();
@@ -287,6 +290,7 @@ void Router::add_relay(Entry& entry, AddWorker&& command) {
   Relay& relay = relays_.make();
   relay.forward = std::move(command.forward);
   relay.forward_flow = command.forward_flow;
+  relay.forwarder = command.kind == WorkerKind::kForwarder;
   entry.object = relay.index;
 }
 

@@ -18,8 +18,9 @@ class Shard;
 struct Relay {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
-  EncodedRoute forward;
+  EncodedRoute forward;  // empty: a forwarder without a connection now, a relay of a local client
   FlowId forward_flow = kNoFlow;
+  bool forwarder = false;
 };
 
 // A worker that hands messages to control one at a time; the rest is parked, bounded.
