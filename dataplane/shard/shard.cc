@@ -257,7 +257,8 @@ TxQueue* Shard::queue_of(const TxOwner& owner) {
     return link != nullptr && link->state == Link::State::kOpen ? &link->tx : nullptr;
   }
   Stream* stream = portals.find(owner.object, owner.generation);
-  return stream != nullptr && stream->socket != kNoSocket &&
+  // A broken stream's socket is being closed already.
+  return stream != nullptr && stream->socket != kNoSocket && !stream->broken &&
                  stream->state != Stream::State::kClosing
              ? &stream->tx
              : nullptr;
