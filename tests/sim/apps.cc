@@ -46,7 +46,8 @@ void fill_pattern(std::uint64_t number, int direction, std::uint64_t offset, Mut
   for (std::uint64_t i = offset; i < 8 && i - offset < out.size(); ++i) out[i - offset] = head[i];
 }
 
-Apps::Apps(SimNetwork& network, Later later) : network_(network), later_(std::move(later)) {}
+Apps::Apps(SimNetwork& network, Later later, Log log)
+    : network_(network), later_(std::move(later)), log_(std::move(log)) {}
 
 Apps::~Apps() { close_all(); }
 
@@ -139,7 +140,9 @@ void Apps::accept_all() {
     const SimEnd end = network_.accept(listener_, peer);
     if (end == -EMFILE) return mark(kListenerToken);
     if (end < 0) return;
-    sockets_[add(end, kServer, nullptr)]->connected = true;
+    Socket& socket = *sockets_[add(end, kServer, nullptr)];
+    socket.connected = true;
+    log_(describe(socket));
   }
 }
 
@@ -152,6 +155,7 @@ void Apps::pump(std::uint32_t index) {
     if (outcome != 0) return on_error(index, -outcome);
     socket.connected = true;
     socket.stream->side[kClient].opened = true;
+    log_(describe(socket) + " is connected");
   }
   bool more = true;
   while (more && !socket.over) {
@@ -202,6 +206,8 @@ void Apps::abort_if_planned(std::uint32_t index) {
   AppStream& stream = *socket.stream;
   AppStream::End& own = stream.side[socket.side];
   const StreamPlan& plan = stream.plan;
+  // Who aborts has said at least who it is.
+  if (socket.side == kClient && own.sent < 8) return;
   const bool resets =
       plan.abort == (socket.side == kClient ? Abort::kClientResets : Abort::kServerResets);
   if (resets && own.sent >= plan.abort_at) {
@@ -297,6 +303,7 @@ void Apps::take(Socket& socket, ByteSpan bytes) {
 
 void Apps::on_eof(std::uint32_t index) {
   Socket& socket = *sockets_[index];
+  log_(describe(socket) + ": end of stream");
   if (socket.stream == nullptr) {
     // The client's number is its first word: who opened must have said it.
     if (socket.number_size != 0 && socket.number_size != 0xff)
@@ -329,6 +336,7 @@ void Apps::on_eof(std::uint32_t index) {
 void Apps::on_error(std::uint32_t index, int error) {
   Socket& socket = *sockets_[index];
   mix(static_cast<std::uint64_t>(error));
+  log_(fmt::format("{}: {}", describe(socket), std::strerror(error)));
   if (socket.stream != nullptr) {
     AppStream& stream = *socket.stream;
     if (stream.must_succeed) wrong(socket, fmt::format("failed: {}", std::strerror(error)));
@@ -355,14 +363,22 @@ void Apps::pause(std::uint32_t index, std::uint64_t ns) {
 void Apps::finish(std::uint32_t index, bool reset) {
   Socket& socket = *sockets_[index];
   socket.over = true;
+  log_(fmt::format("{} is closed{}", describe(socket), reset ? " with a reset" : ""));
   network_.close(socket.end, reset);
   if (socket.stream != nullptr) socket.stream->side[socket.side].over = true;
 }
 
+std::string Apps::describe(const Socket& socket) const {
+  if (socket.stream == nullptr)
+    return fmt::format("a server's new connection (end {})", socket.end);
+  const AppStream::End& own = socket.stream->side[socket.side];
+  return fmt::format("{} of stream {} (end {}, {} sent, {} received)",
+                     socket.side == kClient ? "client" : "server", socket.stream->number,
+                     socket.end, own.sent, own.received);
+}
+
 void Apps::wrong(const Socket& socket, const std::string& what) const {
-  std::string who = socket.side == kClient ? "client" : "server";
-  if (socket.stream != nullptr) who += fmt::format(" of stream {}", socket.stream->number);
-  throw Failure(fmt::format("{}: {}", who, what));
+  throw Failure(fmt::format("{}: {}", describe(socket), what));
 }
 
 }  // namespace weir::sim

@@ -48,7 +48,8 @@ class Apps final : public SimParty {
  public:
   // `later(ns, what)`: calls `what` after that time.
   using Later = std::function<void(std::uint64_t, std::function<void()>)>;
-  Apps(SimNetwork& network, Later later);
+  using Log = std::function<void(const std::string& line)>;
+  Apps(SimNetwork& network, Later later, Log log);
   ~Apps() override;
 
   void serve(const SocketAddress& target);
@@ -97,11 +98,13 @@ class Apps final : public SimParty {
   void pause(std::uint32_t index, std::uint64_t ns);
   void finish(std::uint32_t index, bool reset);
   void finish_if_done(std::uint32_t index);
+  std::string describe(const Socket& socket) const;
   [[noreturn]] void wrong(const Socket& socket, const std::string& what) const;
   void mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001b3; }
 
   SimNetwork& network_;
   Later later_;
+  Log log_;
   SimEnd listener_ = -1;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<std::unique_ptr<AppStream>> streams_;

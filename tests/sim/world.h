@@ -62,6 +62,7 @@ class World {
   void toggle_extra_inlet(Host& host);
   std::string inlet_route() const;
   bool inlet_is_up();
+  bool path_works();
   std::vector<Census> census() const;
   std::string describe(const std::vector<Census>& census) const;
   std::string open_streams() const;
@@ -81,6 +82,8 @@ class World {
   SocketAddress inlet_;
   SocketAddress target_;
   std::vector<Census> baseline_;
+  AppStream* probe_ = nullptr;
+  std::uint64_t probe_until_ns_ = 0;  // then the next one is tried
   std::uint64_t turns_ = 0;
   std::uint64_t turns_at_this_time_ = 0;
   std::uint64_t last_ns_ = 0;
