@@ -269,6 +269,7 @@ void Links::process(Link& link) {
 
 void Links::handle_frame(Link& link, MutableByteSpan body) {
   shard_.counters.add(Counter::kFramesIn);
+  ++link.frames;
   wire::MessageView message;
   wire::ParseResult parsed = wire::parse_message(body, {}, message);
   Packet packet;
@@ -381,6 +382,7 @@ void Links::report(std::vector<LinkInfo>& out) {
     info.peer = link.peer;
     info.outgoing = link.outgoing;
     info.flow = link.flow;
+    info.frames = link.frames;
     out.push_back(std::move(info));
   });
 }

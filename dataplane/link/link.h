@@ -45,6 +45,7 @@ struct Link {
   RxState rx;
   TxQueue tx;
   Source source;
+  std::uint64_t frames = 0;             // carried, both ways
   std::uint32_t credit_used = 0;  // messages that control has not given back
   bool waits_for_control = false;
   std::uint64_t large_frame_since_ns = 0;

@@ -161,6 +161,7 @@ bool Router::to_link(std::uint32_t index, Packet& packet) {
   item->size[2] = static_cast<std::uint32_t>(packet.tail_bytes());
   shard_.arena.finish(packet);
   shard_.counters.add(Counter::kFramesOut);
+  ++link.frames;
   shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item);
   return true;
 }
