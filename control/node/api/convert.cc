@@ -169,12 +169,20 @@ CountersReport to_body(const weir::CountersReport& report, const NodeLimits& lim
 }
 
 void sort_services(std::vector<ServiceStatus>& services) {
+  std::vector<ServiceStatus> sorted;
+  sorted.reserve(services.size());
   constexpr std::array<std::string_view, 3> kOrder = {"uppercase", "echo", "hop"};
-  const auto rank = [&kOrder](const ServiceStatus& service) {
-    return std::find(kOrder.begin(), kOrder.end(), service.type) - kOrder.begin();
-  };
-  std::stable_sort(services.begin(), services.end(),
-                   [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  for (const std::string_view type : kOrder) {
+    for (const ServiceStatus& service : services) {
+      if (service.type == type) sorted.push_back(service);
+    }
+  }
+  for (const ServiceStatus& service : services) {
+    if (std::find(kOrder.begin(), kOrder.end(), service.type) == kOrder.end()) {
+      sorted.push_back(service);
+    }
+  }
+  services = std::move(sorted);
 }
 
 }  // namespace weir::api

@@ -123,8 +123,8 @@ TEST(ApiModels, BodiesOfRealClientsAndNodesAreReadAndWrittenByteForByte) {
   }
   std::printf("%d requests, %d responses, %d without a body of this slice\n", requests, responses,
               skipped);
-  EXPECT_GT(requests, 25);
-  EXPECT_GT(responses, 35);
+  EXPECT_GE(requests, 30);
+  EXPECT_GE(responses, 35);
 }
 
 // Bodies of spec/04 section 5 that no exchange above has.

@@ -29,6 +29,32 @@ inline constexpr std::uint64_t kMessageTimeoutMs = 30'000;
 inline constexpr std::uint64_t kWaitForOutletDefaultMs = 15'000;
 inline constexpr std::uint64_t kSecureChannelTimeoutDefaultMs = 120'000;
 
+// One request on its way to its answer.
+struct Call {
+  Reply reply;
+  const std::string& path;
+  ByteSpan bytes;         // of the body
+  std::string parameter;  // what stood for "*"
+
+  // The body, or an answer that says why not.
+  template <class T>
+  std::optional<T> body() const {
+    Result<T> value = T::decode(bytes);
+    if (value) return std::move(*value);
+    reply.error_with_request(wire::ApiStatus::kInternalServerError,
+                             undecodable_body(value.error()));
+    return std::nullopt;
+  }
+  // The same for a body that names a local worker.
+  std::optional<std::string> local_address_body() const {
+    const std::optional<ChannelAddress> value = body<ChannelAddress>();
+    if (!value) return std::nullopt;
+    if (value->address.type == wire::kTypeLocal) return value->address.value;
+    reply.error(wire::ApiStatus::kBadRequest, not_local(value->address.text()));
+    return std::nullopt;
+  }
+};
+
 template <class N>
 class Routes {
  public:
@@ -63,29 +89,6 @@ class Routes {
   using ApiStatus = wire::ApiStatus;
   using Method = wire::Method;
 
-  struct Call {
-    Reply reply;
-    const std::string& path;
-    ByteSpan bytes;         // of the body
-    std::string parameter;  // what stood for "*"
-
-    // The body, or an answer that says why not.
-    template <class T>
-    std::optional<T> body() const {
-      Result<T> value = T::decode(bytes);
-      if (value) return std::move(*value);
-      reply.error_with_request(ApiStatus::kInternalServerError, undecodable_body(value.error()));
-      return std::nullopt;
-    }
-    // The same for a body that names a local worker.
-    std::optional<std::string> local_address_body() const {
-      const std::optional<ChannelAddress> value = body<ChannelAddress>();
-      if (!value) return std::nullopt;
-      if (value->address.type == wire::kTypeLocal) return value->address.value;
-      reply.error(ApiStatus::kBadRequest, not_local(value->address.text()));
-      return std::nullopt;
-    }
-  };
   struct Row {
     Method method;
     std::string_view path;  // "*" stands for any one segment
