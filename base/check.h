@@ -1,4 +1,5 @@
-// CHECK: our own mistake, in every build. Prints where and what, then aborts (core dump, no unwinding).
+// CHECK: our own mistake, in every build. Prints where and what, then aborts (core dump, no
+// unwinding).
 #pragma once
 
 namespace weir {

@@ -10,11 +10,11 @@
 namespace weir {
 
 enum class Errc : std::uint8_t {
-  kInvalid,        // malformed input
+  kInvalid,  // malformed input
   kNotFound,
   kAlreadyExists,
-  kExhausted,      // a limit of ours
-  kRefused,        // the peer, the policy or the signature says no
+  kExhausted,  // a limit of ours
+  kRefused,    // the peer, the policy or the signature says no
   kTimeout,
   kIo,
   kShutdown,
@@ -22,15 +22,17 @@ enum class Errc : std::uint8_t {
   kInternal,
 };
 
-// `what` is a literal; `detail` is filled only by control-plane code, so making an Error in the data
-// plane allocates nothing.
+// `what` is a literal; `detail` is filled only by control-plane code, so making an Error in the
+// data plane allocates nothing.
 struct Error {
   Errc code = Errc::kInternal;
   const char* what = "";
   std::string detail = {};
 
   // "what" or "what: detail", for printing.
-  std::string text() const { return detail.empty() ? std::string(what) : std::string(what) + ": " + detail; }
+  std::string text() const {
+    return detail.empty() ? std::string(what) : std::string(what) + ": " + detail;
+  }
 };
 
 template <typename T>

@@ -58,7 +58,8 @@ class Node {
   std::uint64_t next_deadline_ns() const;
 
   const NodeConfig& config() const;
-  // What is known only after start: the endpoint that was bound, and whether the node is the default.
+  // What is known only after start: the endpoint that was bound, and whether the node is the
+  // default.
   void set_status_endpoint(const SocketAddress& address);
   void set_default(bool is_default);
   Result<Identifier> identity_by_name(const std::string& name);

@@ -122,8 +122,9 @@ void NodeParts::create_channel(const ChannelRequest& request, Done<SecureChannel
   ConnectOptions options;
   options.identity = request.identity;
   options.channel_timeout_ms = request.timeout_ms;
-  // The last part is the listener (`/secure/api` means the same there); what is before it is made first,
-  // with the same identity. Whom to trust is said of the channel that was asked for, as in Ockam.
+  // The last part is the listener (`/secure/api` means the same there); what is before it is made
+  // first, with the same identity. Whom to trust is said of the channel that was asked for, as in
+  // Ockam.
   wire::MultiAddr to = request.to.slice(0, request.to.size() - 1);
   wire::MultiAddrPart last = request.to.parts().back();
   if (last.proto == wire::Proto::kSecure) last.proto = wire::Proto::kService;
