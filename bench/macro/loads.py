@@ -1,0 +1,117 @@
+"""One measurement: run the load generator, read the CPU time of every process before and after.
+
+A sample is a dict: the load's own figures, `cpu_s` {role: user + system seconds}, `generator_share` (CPU of the busiest
+process of the application, in cores: near 1 means that the application was the limit) and `other_share` (the part of the
+machine that went to processes which are not ours, or was stolen: noise).
+"""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import time
+
+from chains import Failure, listens, wait_until
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+GRACE_S = 30
+
+
+def cpu_s(pid):
+    """User and system seconds of a process with all its threads, io_uring's workers included."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except OSError as error:
+        raise Failure(f"process {pid} is gone") from error
+    if fields[0] in "ZX":
+        raise Failure(f"process {pid} died")
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+def machine_busy_s():
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _, _, irq, softirq, steal = (int(f) for f in file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * TICK_S
+
+
+class Meter:
+    """CPU seconds of `roles` from construction to `stop`."""
+
+    def __init__(self, roles):
+        self.roles = roles
+        self.busy, self.at = machine_busy_s(), time.monotonic()
+        self.before = {role: cpu_s(pid) for role, pid in roles.items()}
+
+    def stop(self, generators_s):
+        used = {role: round(cpu_s(pid) - self.before[role], 4) for role, pid in self.roles.items()}
+        wall = time.monotonic() - self.at
+        others = machine_busy_s() - self.busy - sum(used.values()) - sum(generators_s)
+        return {"cpu_s": used, "generator_share": max(generators_s) / wall,
+                "other_share": max(0.0, others) / wall / (os.cpu_count() or 1)}
+
+
+def run(words, limit_s):
+    """stdout, CPU seconds of the process."""
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = os.times()
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise Failure(f"{words[0]} took more than {limit_s:.0f}s") from None
+    after = os.times()
+    if process.returncode:
+        reason = err.strip()
+        if out.lstrip().startswith("{"):
+            reason = json.loads(out).get("error", reason)
+        raise Failure(f"{words[0]}: exit {process.returncode}: {reason[-300:]}")
+    return out, after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def bulk(chain, servers, amount, _unused=None):
+    """One TCP connection with as much as goes; amount: ["-t", seconds] or ["-n", bytes]."""
+    wait_until(lambda: not listens(servers.iperf_port), 5, "the previous iperf3 -s to end", 0.01)
+    server = servers.iperf()
+    try:
+        meter = Meter(chain.roles)
+        out, client_s = run(["iperf3", "-c", "127.0.0.1", "-p", str(chain.bulk_port), "-J", *amount],
+                            GRACE_S + (float(amount[1]) if amount[0] == "-t" else 0))
+        end = json.loads(out)["end"]
+        received, percent = end["sum_received"], end["cpu_utilization_percent"]
+        server_s = percent["remote_total"] / 100 * received["seconds"]
+        sample = meter.stop([client_s, server_s])
+    finally:
+        try:
+            server.wait(2)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+    if not received["bytes"]:
+        raise Failure("iperf3 moved nothing")
+    gigabytes = received["bytes"] / 1e9
+    sample.update(bytes=received["bytes"], seconds=received["seconds"],
+                  gbit_per_s=received["bytes"] * 8e-9 / received["seconds"],
+                  application_cpu_s_per_gb=(client_s + server_s) / gigabytes,
+                  cpu_s_per_gb={role: s / gigabytes for role, s in sample["cpu_s"].items()})
+    return sample
+
+
+def redis(chain, servers, requests, connections):
+    """SET of 64 bytes, one request in flight on each connection."""
+    meter = Meter({**chain.roles, "redis-server": servers.redis.pid})
+    out, client_s = run(["redis-benchmark", "-p", str(chain.redis_port), "-t", "set", "-d", "64", "-c", str(connections),
+                         "-n", str(requests), "--csv"], GRACE_S)
+    sample = meter.stop([client_s])
+    row = next((r for r in csv.DictReader(io.StringIO(out)) if r.get("test") == "SET"), None)
+    if row is None:
+        raise Failure(f"redis-benchmark printed no SET row: {out[-200:]!r}")
+    server_s = sample["cpu_s"].pop("redis-server")
+    sample.update(requests=requests, requests_per_s=float(row["rps"]),
+                  p50_ms=float(row["p50_latency_ms"]), p99_ms=float(row["p99_latency_ms"]),
+                  application_cpu_us_per_request=(client_s + server_s) / requests * 1e6,
+                  cpu_us_per_request={role: s / requests * 1e6 for role, s in sample["cpu_s"].items()})
+    sample["generator_share"] = max(sample["generator_share"], server_s / (requests / sample["requests_per_s"]))
+    return sample
