@@ -252,6 +252,21 @@ Census Host::census() const {
   return sum;
 }
 
+std::string Host::drops() const {
+  std::string out;
+  if (running_ == nullptr) return out;
+  for (const auto& thread : running_->shards) {
+    for (int i = 1; i < static_cast<int>(DropReason::kCount); ++i) {
+      const auto reason = static_cast<DropReason>(i);
+      const std::uint64_t count = thread->shard.counters.dropped(reason);
+      if (count == 0) continue;
+      out +=
+          fmt::format(" shard {} {} {},", thread->shard.config.id, drop_reason_name(reason), count);
+    }
+  }
+  return out;
+}
+
 void Host::check_bounds() const {
   if (running_ == nullptr) return;
   const ShardLimits& limits = scenario_.limits;

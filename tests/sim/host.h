@@ -104,6 +104,8 @@ class Host {
   Node& node();
   std::vector<Thread*> threads();
   Census census() const;
+  // What its shards dropped, by reason, on one line; empty if nothing.
+  std::string drops() const;
   // Throws Failure when a queue is above its bound.
   void check_bounds() const;
 

@@ -23,10 +23,12 @@ std::uint64_t draw_bytes(SeededRng& rng, int bits_max) {
   return rng.below(most + 1);
 }
 
-ShardLimits draw_limits(SeededRng& rng) {
+// `one_shard_each`: between shards of a node frames are held without back-pressure to the sender's
+// connection, so that few buffers would mean loss (README.md, "Known").
+ShardLimits draw_limits(SeededRng& rng, bool one_shard_each) {
   ShardLimits limits;
   limits.buffers = {{256, 64, 8, 2}};
-  if (rng.chance(300)) limits.buffers = {{64, 16, 2, 1}};
+  if (rng.chance(300) && one_shard_each) limits.buffers = {{64, 16, 2, 1}};
   limits.queue_high_bytes = std::size_t{16384} << rng.below(6);
   limits.queue_low_bytes = limits.queue_high_bytes / 4;
   limits.stream_window_bytes = std::uint64_t{4096} << rng.below(7);
@@ -98,7 +100,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
   s.topology = static_cast<Topology>(rng.below(static_cast<std::uint64_t>(Topology::kCount)));
   for (std::uint32_t& count : s.shards) count = 1 + static_cast<std::uint32_t>(rng.below(2));
   s.openssl = rng.chance(300);
-  s.limits = draw_limits(rng);
+  s.limits = draw_limits(rng, s.shards[0] + s.shards[1] + s.shards[2] == kHosts);
   s.ring_slots = 8u << rng.below(6);
   s.linger_ms = static_cast<std::uint32_t>(1'000 + rng.below(12'000));
   s.turn_delay_ns_max = rng.below(2) * rng.below(200'000);

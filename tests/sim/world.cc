@@ -59,6 +59,7 @@ Outcome World::run() {
   } catch (const Failure& failure) {
     outcome.failure = failure.what();
     note("FAILED: " + outcome.failure);
+    for (const auto& one : hosts_) note(one->name + " dropped:" + one->drops());
   }
   outcome.hash = network_.trace_hash() ^ apps_.hash() ^ turns_;
   outcome.turns = turns_;
