@@ -35,8 +35,12 @@ struct ShardLimits {
   std::uint64_t stuck_ns = 20 * kNsPerSecond;
   // A frame above the bulk class must arrive within this: its buffer is one of few.
   std::uint64_t large_frame_ns = 30 * kNsPerSecond;
+  // A peer that stops inside a frame while it holds a bulk buffer is closed after this.
+  std::uint64_t stalled_frame_ns = 10 * kNsPerSecond;
   // The version byte must arrive within this.
   std::uint64_t version_timeout_ns = 30 * kNsPerSecond;
+  // Sources that found no buffer are tried again at this pace.
+  std::uint64_t buffer_retry_ns = 10 * kNsPerMs;
   // Data that arrives behind a handshake message, per handshake.
   std::size_t parked_bytes_max = 1 << 20;
   std::uint32_t parked_frames_max = 256;

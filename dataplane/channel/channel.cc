@@ -262,6 +262,7 @@ void Channels::end(Channel& channel, bool send_close, ChannelEnd why) {
   channel.crypto.forget(shard_.keys);
   const ControlId id = channel.id;
   by_id_.erase(id);
+  shard_.table.forget_flow(channel.flow);
   Entry& encryptor = shard_.table.at(channel.encryptor_entry);
   Entry& decryptor = shard_.table.at(channel.decryptor_entry);
   channels_.free(channel);

@@ -101,6 +101,7 @@ Link* Links::open(SocketId socket, bool outgoing, FlowId flow, FlowId spawner,
 // Both sides write their version at once, without waiting for the other's.
 void Links::start(Link& link) {
   link.state = Link::State::kOpen;
+  link.received_at_ns = shard_.now_ns;
   TxItem* item = shard_.items.take();
   item->data[0] = kVersionBytes;
   item->size[0] = 1;
@@ -175,6 +176,7 @@ void Links::close(Link& link, DropReason reason) {
   shard_.forget_source(link.source);
   shard_.sources_go_on(link.tx);
   shard_.remove_entry(shard_.table.at(link.sender_entry));
+  shard_.table.forget_flow(link.flow);
   shard_.emit(LinkDown{{shard_.config.id, link.index, link.generation},
                        static_cast<std::uint16_t>(reason)});
   shard_.io.close(link.socket, false);
@@ -224,6 +226,7 @@ void Links::on_received(Link& link, const IoEvent& event) {
     adapt_receive(rx, received, rx.buffer->capacity - rx.end);
     rx.end += received;
   }
+  link.received_at_ns = shard_.now_ns;
   shard_.counters.add(Counter::kBytesIn, received);
   process(link);
 }
@@ -365,8 +368,16 @@ void Links::check_deadlines(std::uint64_t now_ns) {
     if (link.tx.stuck_since_ns != 0 && now_ns - link.tx.stuck_since_ns > limits.stuck_ns) {
       return close(link, DropReason::kConnectionStuck);
     }
-    if (link.large_frame_since_ns != 0 && !link.source.waiting && !link.waits_for_control &&
-        now_ns - link.large_frame_since_ns > limits.large_frame_ns) {
+    if (!link.rx.armed) return;  // what is not read makes no progress through no fault of its own
+    const std::uint64_t silent_ns = now_ns - link.received_at_ns;
+    if (!link.version_seen && silent_ns > limits.version_timeout_ns) {
+      return close(link, DropReason::kVersion);
+    }
+    const bool holds_bulk =
+        link.rx.buffer != nullptr && link.rx.buffer->size_class >= BufferClass::kBulk;
+    if ((holds_bulk && silent_ns > limits.stalled_frame_ns) ||
+        (link.large_frame_since_ns != 0 &&
+         now_ns - link.large_frame_since_ns > limits.large_frame_ns)) {
       return close(link, DropReason::kNoProgress);
     }
   });

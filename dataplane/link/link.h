@@ -45,10 +45,11 @@ struct Link {
   RxState rx;
   TxQueue tx;
   Source source;
-  std::uint64_t frames = 0;             // carried, both ways
+  std::uint64_t frames = 0;       // carried, both ways
   std::uint32_t credit_used = 0;  // messages that control has not given back
   bool waits_for_control = false;
   std::uint64_t large_frame_since_ns = 0;
+  std::uint64_t received_at_ns = 0;  // last bytes, or when it was opened
   ControlId request = 0;
   ControlId listener = 0;
   WorkerAddress receiver;

@@ -398,6 +398,11 @@ void Portals::check_deadlines(std::uint64_t now_ns) {
                now_ns - stream.full_since_ns > limits.slow_application_ns) {
       return fail(stream, StreamReason::kSlowApplication, true);
     }
+    // Nobody waits for what the application does not read any more.
+    if (stream.peer_eof && stream.tx.stuck_since_ns != 0 &&
+        now_ns - stream.tx.stuck_since_ns > limits.stuck_ns) {
+      return end(stream, StreamReason::kSlowApplication, true);
+    }
     // A channel that could not take data may again.
     if (!stream.rx.armed && !stream.application_eof) resume(stream);
   });

@@ -79,7 +79,10 @@ void AddressTable::grow_slots() {
 }
 
 void AddressTable::remove(Entry& entry) {
-  for (const FlowId flow : entry.flows) gate_erase((std::uint64_t{flow} << 32 | entry.index) + 1);
+  for (const FlowId flow : entry.flows) {
+    gate_erase((std::uint64_t{flow} << 32 | entry.index) + 1);
+    ungrant(flow, entry.index);
+  }
   entry.flows.clear();
   const std::size_t mask = slots_.size() - 1;
   std::size_t i = entry.hash & mask;
@@ -111,6 +114,7 @@ bool AddressTable::allowed(FlowId flow, const Entry& entry) const {
 void AddressTable::allow(FlowId flow, Entry& entry) {
   if (flow == kNoFlow || allowed(flow, entry)) return;
   entry.flows.push_back(flow);
+  granted_[flow].insert(entry.index);
   gate_insert((std::uint64_t{flow} << 32 | entry.index) + 1);
 }
 
@@ -118,6 +122,22 @@ void AddressTable::deny(FlowId flow, Entry& entry) {
   if (!allowed(flow, entry)) return;
   std::erase(entry.flows, flow);
   gate_erase((std::uint64_t{flow} << 32 | entry.index) + 1);
+  ungrant(flow, entry.index);
+}
+
+void AddressTable::ungrant(FlowId flow, std::uint32_t index) {
+  const auto at = granted_.find(flow);
+  if (at == granted_.end()) return;
+  at->second.erase(index);
+  if (at->second.empty()) granted_.erase(at);
+}
+
+void AddressTable::forget_flow(FlowId flow) {
+  const auto at = granted_.find(flow);
+  if (at == granted_.end()) return;
+  const std::unordered_set<std::uint32_t> entries = std::move(at->second);
+  granted_.erase(at);
+  for (const std::uint32_t index : entries) deny(flow, entries_.at(index));
 }
 
 void AddressTable::gate_insert(std::uint64_t key) {

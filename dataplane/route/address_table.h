@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/bytes.h"
@@ -75,6 +77,8 @@ class AddressTable {
   void allow(FlowId flow, Entry& entry);
   void deny(FlowId flow, Entry& entry);
   bool allowed(FlowId flow, const Entry& entry) const;
+  // The producer is gone: everything that was allowed for it.
+  void forget_flow(FlowId flow);
 
   static void add_user(Entry& entry, RouteUser& user);
   void remove_user(RouteUser& user);
@@ -83,6 +87,7 @@ class AddressTable {
   std::uint64_t hash_of(ByteSpan value) const;
   void grow_slots();
   void insert_slot(std::uint64_t hash, std::uint32_t index);
+  void ungrant(FlowId flow, std::uint32_t index);
   void gate_insert(std::uint64_t key);
   void gate_erase(std::uint64_t key);
   static std::uint64_t gate_hash(std::uint64_t key);
@@ -96,6 +101,7 @@ class AddressTable {
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> gates_;  // (flow << 32 | entry index) + 1; 0 = empty
   std::size_t gate_count_ = 0;
+  std::unordered_map<FlowId, std::unordered_set<std::uint32_t>> granted_;  // flow -> entries
 };
 
 }  // namespace weir

@@ -106,8 +106,8 @@ bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
   packet.onward.pop();
   if (relay.forwarder) {
     // docs/spec/09 section 2: never the administration of another node.
-    const bool inner = !packet.onward.empty() &&
-                       as_text(packet.onward.front().value).starts_with("_internal.");
+    const bool inner =
+        !packet.onward.empty() && as_text(packet.onward.front().value).starts_with("_internal.");
     if (inner) return drop(packet, DropReason::kNotAllowed);
     if (relay.forward.count == 0) return drop(packet, DropReason::kConnectionGone);
   }

@@ -50,11 +50,13 @@ Shard::~Shard() {
 }
 
 void Shard::step(std::uint64_t deadline_ns) {
-  const bool busy = !rings_.commands.empty() || !starved_.empty() ||
-                    std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
-                      return peer.from != nullptr && !peer.from->empty();
-                    });
-  const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_});
+  const bool busy =
+      !rings_.commands.empty() || std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
+        return peer.from != nullptr && !peer.from->empty();
+      });
+  const std::uint64_t retry_ns =
+      starved_.empty() ? ~std::uint64_t{0} : now_ns + config.limits.buffer_retry_ns;
+  const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_, retry_ns});
   const std::size_t count = io.reap(io_events_, busy ? 0 : wait);
   now_ns = clock.now_ns();
   handle_commands();
@@ -74,7 +76,7 @@ void Shard::step(std::uint64_t deadline_ns) {
     }
   }
   if (now_ns >= next_second_ns_) every_second();
-  if (!starved_.empty()) feed_starved();
+  if (!starved_.empty()) feed_starved();  // each turn: a buffer may have come back
   flush();
   push_events();
 }

@@ -79,7 +79,7 @@ class Shard {
   // One turn: waits at most until deadline_ns for I/O (0: does not wait), then handles everything.
   void step(std::uint64_t deadline_ns);
   // When step() wants to be called again even if nothing happens.
-  std::uint64_t next_deadline_ns() const { return timers.next_ns(); }
+  std::uint64_t next_deadline_ns() const { return std::min(timers.next_ns(), next_second_ns_); }
   bool stopped() const { return stopped_; }
 
   // --- for the parts of the shard ---
