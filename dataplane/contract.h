@@ -49,7 +49,7 @@ struct EncodedRoute {
   std::uint32_t count = 0;
 };
 
-// --------------------------------------------------------------------------------------------------
+// ------------------------------------------------------------------------------------------------
 // Commands: control -> shard. The shard that must be addressed is named at each.
 
 // TCP transport listener. Shard 0 accepts for all. Answer: Listening.
@@ -186,7 +186,7 @@ using Command = std::variant<std::monostate, ListenTransport, OpenInlet, RouteIn
                              RetargetOutlet, CloseOutlet, InstallChannel, CloseChannel,
                              HandshakeStep, SendMessage, MessageDone, Report, StopShard>;
 
-// --------------------------------------------------------------------------------------------------
+// ------------------------------------------------------------------------------------------------
 // Events: shard -> control.
 
 struct Listening {

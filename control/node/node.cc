@@ -1,7 +1,6 @@
 #include "control/node/node.h"
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "control/node/internal/parts.h"
