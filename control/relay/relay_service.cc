@@ -1,5 +1,7 @@
 #include "control/relay/relay_service.h"
 
+#include <algorithm>
+
 #include "base/hex.h"
 #include "dataplane/wire/bare.h"
 
@@ -20,7 +22,7 @@ void RelayService::start() {
 bool RelayService::may_register(const WorkerAddress& address, const MessageEvent& message) {
   const auto old = relays_.find(address);
   if (old != relays_.end()) {
-    const PrincipalId owner = old->second.principal;
+    const PrincipalId owner = old->second.back().principal;
     if (owner == kNoPrincipal || owner == message.principal) return true;
     core_.count(ControlCounter::kRelaysNotOwned);
     core_.log(LogLevel::kWarn, "registration of relay {} ignored: it belongs to another identity",
@@ -59,24 +61,27 @@ void RelayService::on_message(MessageEvent& message) {
   }
   const WorkerAddress address = kRelayPrefix + *name;
   if (!may_register(address, message)) return;
-  if (relays_.contains(address)) {
+  if (const auto old = relays_.find(address); old != relays_.end()) {
     core_.count(ControlCounter::kRelaysReplaced);
-    forget(address);
+    workers_.remove(address);
+    // Another owner's (a plain connection's) does not come back; the same connection has one.
+    std::vector<FlowId> gone;
+    for (const Registration& one : old->second) {
+      if (one.principal != message.principal || one.flow == message.flow) gone.push_back(one.flow);
+    }
+    if (gone.empty() && old->second.size() == kRegistrationsMax) {
+      gone.push_back(old->second.front().flow);
+    }
+    for (const FlowId flow : gone) drop(address, flow);
   }
-  relays_[address] = {message.flow, message.principal};
+  // The worker of the client at the end of the return route gets the answer, but no traffic.
+  EncodedRoute forward = to_encoded(without_last(to_route(message.ret)));
+  const FlowId forward_flow = core_.flows.behind(forward);
+  relays_[address].push_back({message.flow, message.principal, std::move(forward), forward_flow});
   by_flow_[message.flow].insert(address);
   if (message.principal != kNoPrincipal) ++by_principal_[message.principal];
   core_.count(ControlCounter::kRelaysRegistered);
-
-  // The worker of the client at the end of the return route gets the answer, but no traffic.
-  const EncodedRoute forward = to_encoded(without_last(to_route(message.ret)));
-  const FlowId forward_flow = core_.flows.behind(forward);
-  const Status added = workers_.add({.address = address,
-                                     .kind = WorkerKind::kRelay,
-                                     .allowed = {core_.tcp_flow, core_.api_flow},
-                                     .forward = forward,
-                                     .forward_flow = forward_flow});
-  CHECK(added.has_value());
+  install(address);
   const auto owner = core_.principals.identifier(message.principal);
   core_.log(LogLevel::kInfo, "relay {} registered by {}", address,
             owner ? owner->text() : "a plain connection");
@@ -84,18 +89,34 @@ void RelayService::on_message(MessageEvent& message) {
                      wire::encode_bare_string(address));
 }
 
-void RelayService::forget(const WorkerAddress& address) {
+void RelayService::install(const WorkerAddress& address) {
+  const Registration& current = relays_.at(address).back();
+  const Status added = workers_.add({.address = address,
+                                     .kind = WorkerKind::kRelay,
+                                     .allowed = {core_.tcp_flow, core_.api_flow},
+                                     .forward = current.forward,
+                                     .forward_flow = current.forward_flow});
+  CHECK(added.has_value());
+}
+
+bool RelayService::drop(const WorkerAddress& address, FlowId flow) {
   const auto it = relays_.find(address);
-  if (it == relays_.end()) return;
-  const auto flow = by_flow_.find(it->second.flow);
-  flow->second.erase(address);
-  if (flow->second.empty()) by_flow_.erase(flow);
-  if (it->second.principal != kNoPrincipal) {
-    const auto count = by_principal_.find(it->second.principal);
+  if (it == relays_.end()) return false;
+  std::vector<Registration>& all = it->second;
+  const auto at =
+      std::find_if(all.begin(), all.end(), [&](const auto& r) { return r.flow == flow; });
+  if (at == all.end()) return false;
+  const auto by_flow = by_flow_.find(flow);
+  by_flow->second.erase(address);
+  if (by_flow->second.empty()) by_flow_.erase(by_flow);
+  if (at->principal != kNoPrincipal) {
+    const auto count = by_principal_.find(at->principal);
     if (--count->second == 0) by_principal_.erase(count);
   }
-  relays_.erase(it);
-  workers_.remove(address);
+  const bool was_current = at + 1 == all.end();
+  all.erase(at);
+  if (all.empty()) relays_.erase(it);
+  return was_current;
 }
 
 void RelayService::on_flow_ended(FlowId flow) {
@@ -103,9 +124,13 @@ void RelayService::on_flow_ended(FlowId flow) {
   if (flow == kNoFlow || it == by_flow_.end()) return;
   const std::set<WorkerAddress> addresses = it->second;
   for (const WorkerAddress& address : addresses) {
+    if (!drop(address, flow)) continue;
+    workers_.remove(address);
     core_.count(ControlCounter::kRelaysEnded);
-    core_.log(LogLevel::kInfo, "relay {} ended with its connection", address);
-    forget(address);
+    const bool has_older = relays_.contains(address);
+    core_.log(LogLevel::kInfo, "relay {} ended with its connection{}", address,
+              has_older ? "; an older one takes over" : "");
+    if (has_older) install(address);
   }
 }
 

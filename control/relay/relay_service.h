@@ -3,7 +3,10 @@
 // A registration makes a kRelay worker in every shard; frames never come here. Differences from
 // Ockam, all within its silence:
 //   - a live name registered over a secure channel belongs to that identity: others are ignored;
-//   - a relay ends with the connection or channel that registered it (Ockam keeps a zombie);
+//   - a relay ends with the connection or channel that registered it (Ockam keeps a zombie). An
+//     older registration whose connection still lives then takes over: a registration that was
+//     late on a dying connection must not leave a client without its relay, which believes to have
+//     one;
 //   - any name is only bytes ("x#y" crashes Ockam);
 //   - the number of relays is bounded, in all and per owner.
 #pragma once
@@ -11,13 +14,15 @@
 #include <map>
 #include <set>
 #include <string>
-#include <variant>
+#include <vector>
 
 #include "control/node/internal/workers.h"
 
 namespace weir::control {
 
 inline constexpr std::size_t kRelayNameBytesMax = 1024;
+// Of one name; the oldest gives way.
+inline constexpr std::size_t kRegistrationsMax = 4;
 
 class RelayService {
  public:
@@ -29,17 +34,22 @@ class RelayService {
   std::size_t size() const { return relays_.size(); }
 
  private:
-  struct Relay {
+  struct Registration {
     FlowId flow = kNoFlow;  // of the producer that registered; none: local
     PrincipalId principal = kNoPrincipal;
+    EncodedRoute forward;
+    FlowId forward_flow = kNoFlow;
   };
   void on_message(MessageEvent& message);
   bool may_register(const WorkerAddress& address, const MessageEvent& message);
-  void forget(const WorkerAddress& address);
+  void install(const WorkerAddress& address);
+  // Takes one registration away; true if it was the current one.
+  bool drop(const WorkerAddress& address, FlowId flow);
 
   NodeCore& core_;
   WorkerTable& workers_;
-  std::map<WorkerAddress, Relay> relays_;
+  // The last one is in force; at most kRegistrationsMax.
+  std::map<WorkerAddress, std::vector<Registration>> relays_;
   std::map<FlowId, std::set<WorkerAddress>> by_flow_;
   std::map<PrincipalId, std::uint32_t> by_principal_;
 };
