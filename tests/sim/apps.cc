@@ -93,7 +93,7 @@ void Apps::taint_open_streams() {
   }
   // A server's connection whose number has not come yet proves nothing either.
   for (const auto& socket : sockets_) {
-    if (socket->side == kServer && socket->stream == nullptr) socket->number_size = 0xff;
+    if (socket->stream == nullptr) socket->is_tainted = true;
   }
 }
 
@@ -173,7 +173,7 @@ bool Apps::write_some(std::uint32_t index) {
   AppStream& stream = *socket.stream;
   AppStream::End& own = stream.side[socket.side];
   if (own.orderly) return false;
-  if (socket.side == kServer &&
+  if (socket.side == kServer && !own.eof &&
       own.received < std::min(stream.plan.respond_after, stream.plan.bytes[0]))
     return false;
   const std::uint64_t total = stream.plan.bytes[socket.side];
@@ -246,7 +246,7 @@ bool Apps::read_some(std::uint32_t index) {
   if (got == -EAGAIN) return false;
   if (got == 0) {
     on_eof(index);
-    return false;
+    return true;  // who waited for more before it answered may answer now
   }
   if (got < 0) {
     on_error(index, -got);
@@ -254,7 +254,6 @@ bool Apps::read_some(std::uint32_t index) {
   }
   ByteSpan bytes(piece, static_cast<std::size_t>(got));
   if (socket.stream == nullptr) {
-    if (socket.number_size == 0xff) socket.number_size = 0;  // it is alive after all
     while (!bytes.empty() && socket.number_size < 8) {
       socket.number[socket.number_size++] = bytes[0];
       bytes = bytes.subspan(1);
@@ -306,7 +305,7 @@ void Apps::on_eof(std::uint32_t index) {
   log_(describe(socket) + ": end of stream");
   if (socket.stream == nullptr) {
     // The client's number is its first word: who opened must have said it.
-    if (socket.number_size != 0 && socket.number_size != 0xff)
+    if (socket.number_size != 0 && !socket.is_tainted)
       wrong(socket, "end of stream inside the stream's number");
     return finish(index, false);
   }

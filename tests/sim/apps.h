@@ -83,6 +83,7 @@ class Apps final : public SimParty {
     bool paused = false;  // reads again later
     std::uint8_t number[8] = {};
     std::uint32_t number_size = 0;
+    bool is_tainted = false;  // of a server that does not know its stream yet
   };
   std::uint32_t add(SimEnd end, Side side, AppStream* stream);
   void mark(std::uint32_t index);

@@ -170,6 +170,8 @@ void World::calm() {
       }
     }
   }
+  // What was on its way, resets too, is still as rough as it was.
+  sleep_ms((scenario_.rough.delay_ns_max + scenario_.rough.stall_ns_max) / kNsPerMs + 1);
   const auto all_up = [&] {
     return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& one) {
       return one->is_started() || (one->role == HostRole::kRelay && !scenario_.has_relay());
