@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <deque>
 #include <optional>
 #include <thread>
 
@@ -44,10 +45,12 @@ class IoConformance : public testing::TestWithParam<Backend> {
     b.forget();
     return pair;
   }
-  static std::int32_t send_text(Host& host, SocketId socket, std::string_view text) {
-    iovec vector{const_cast<char*>(text.data()), text.size()};
-    return host.io->send(socket, {&vector, 1});
+  // `text` is a literal; the vector must stay until a send that is queued has ended.
+  std::int32_t send_text(Host& host, SocketId socket, std::string_view text) {
+    vectors_.push_back({const_cast<char*>(text.data()), text.size()});
+    return host.io->send(socket, {&vectors_.back(), 1});
   }
+  std::deque<iovec> vectors_;
   // Sends a short text and waits until it is gone.
   void deliver(Host& host, SocketId socket, std::uint64_t user, std::string_view text) {
     iovec vector{const_cast<char*>(text.data()), text.size()};
