@@ -49,7 +49,10 @@ void fill_pattern(std::uint64_t number, int direction, std::uint64_t offset, Mut
 Apps::Apps(SimNetwork& network, Later later, Log log)
     : network_(network), later_(std::move(later)), log_(std::move(log)) {}
 
-Apps::~Apps() { close_all(); }
+Apps::~Apps() {
+  log_ = [](const std::string&) {};  // who listened may be gone already
+  close_all();
+}
 
 void Apps::serve(const SocketAddress& target) {
   if (listener_ >= 0) return;
