@@ -37,10 +37,10 @@ ShardLimits draw_limits(SeededRng& rng, bool one_shard_each) {
   return limits;
 }
 
-StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms) {
+StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms, bool may_abort) {
   StreamPlan plan;
   plan.start_ms = rng.below(within_ms + 1);
-  const int bits = rng.chance(10) ? 22 : rng.chance(100) ? 19 : 16;
+  const int bits = rng.chance(100) ? 19 : 16;
   plan.bytes[0] = 8 + draw_bytes(rng, bits);
   plan.bytes[1] = draw_bytes(rng, bits);
   if (rng.chance(400))
@@ -53,7 +53,7 @@ StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms) {
     }
     if (rng.chance(100)) plan.read_first_ms[side] = rng.below(8'000);
   }
-  if (rng.chance(250)) {
+  if (may_abort && rng.chance(250)) {
     plan.abort = static_cast<Abort>(1 + rng.below(3));
     const int sender = plan.abort == Abort::kServerResets ? 1 : 0;
     plan.abort_at = rng.below(plan.bytes[sender] + 1);
@@ -70,10 +70,6 @@ StreamPlan draw_brisk_stream(SeededRng& rng) {
   plan.bytes[1] = draw_bytes(rng, 16);
   plan.fin_after_answer = rng.chance(400);
   return plan;
-}
-
-Act draw_act(SeededRng& rng, std::uint64_t within_ms) {
-  return {rng.below(within_ms), rng.chance(500), static_cast<std::uint32_t>(draw_bytes(rng, 17))};
 }
 
 Fault draw_fault(SeededRng& rng, const Scenario& scenario) {
@@ -128,7 +124,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
             [](const Fault& a, const Fault& b) { return a.at_ms < b.at_ms; });
   const std::uint64_t rough_streams = 1 + rng.below(8);
   for (std::uint64_t i = 0; i < rough_streams; ++i)
-    s.rough_streams.push_back(draw_stream(rng, s.rough_ms));
+    s.rough_streams.push_back(draw_stream(rng, s.rough_ms, true));
   for (int i = 0; i < 2; ++i) s.calm_streams.push_back(draw_brisk_stream(rng));
   // One that stands still while the others must go on: more than the windows on the way hold.
   StreamPlan slow;
@@ -136,9 +132,6 @@ Scenario Scenario::draw(std::uint64_t seed) {
   slow.bytes[1] = 8 + (rng.chance(300) ? 300'000 : 60'000);
   slow.read_first_ms[0] = 8'000;
   s.calm_streams.insert(s.calm_streams.begin(), slow);
-  const std::uint64_t acts = rng.below(4);
-  for (std::uint64_t i = 0; i < acts; ++i) s.rough_acts.push_back(draw_act(rng, s.rough_ms));
-  s.calm_acts.push_back(draw_act(rng, 500));
   return s;
 }
 
@@ -166,14 +159,6 @@ std::string Scenario::to_string() const {
         fmt::format("fault at {} ms for {} ms: {} ({} host, {} s, choice {})\n", f.at_ms, f.for_ms,
                     fault_name(f.kind), kHostNames[static_cast<int>(f.host)], f.seconds, f.choice);
   }
-  const auto acts = [&](const char* phase, const std::vector<Act>& list) {
-    for (const Act& act : list) {
-      out += fmt::format("{} message at {} ms: {} B to echo{}\n", phase, act.at_ms, act.bytes,
-                         act.by_channel ? " by a channel of its own" : "");
-    }
-  };
-  acts("rough", rough_acts);
-  acts("calm", calm_acts);
   const auto streams = [&](const char* phase, const std::vector<StreamPlan>& plans) {
     for (const StreamPlan& p : plans) {
       out += fmt::format(

@@ -75,13 +75,12 @@ Outcome World::run() {
 // --- phases
 // -----------------------------------------------------------------------------------------------
 
-// From the inlet's host to the outlet's, by a channel between them.
-std::string World::peer_route() const {
+std::string World::inlet_route() const {
   const auto at = [this](HostRole role) {
     return "/ip4/127.0.0.1/tcp/" +
            std::to_string(hosts_[static_cast<std::size_t>(role)]->listener.port());
   };
-  const std::string end = "/secure/api";
+  const std::string end = "/secure/api/service/outlet";
   switch (scenario_.topology) {
     case Topology::kDirect:
       return at(HostRole::kOutlet) + end;
@@ -127,7 +126,7 @@ void World::set_up() {
   }
   InletRequest inlet;
   inlet.listen = wire::HostnamePort::parse(inlet_.text()).value();
-  inlet.to = wire::MultiAddr::parse(peer_route() + "/service/outlet").value();
+  inlet.to = wire::MultiAddr::parse(inlet_route()).value();
   inlet.alias = "in";
   inlet.wait_connection = false;
   host(HostRole::kInlet).node().create_inlet(inlet, [](const auto&) {});
@@ -149,8 +148,6 @@ void World::rough() {
     later(plan.start_ms * kNsPerMs,
           [this, plan, clean] { apps_.start(plan, inlet_, clean && plan.abort == Abort::kNone); });
   }
-  for (const Act& what : scenario_.rough_acts)
-    later(what.at_ms * kNsPerMs, [this, what, clean] { act(what, clean); });
   sleep_ms(scenario_.rough_ms);
 }
 
@@ -193,8 +190,6 @@ void World::calm() {
            std::all_of(streams.begin() + static_cast<std::ptrdiff_t>(from), streams.end(),
                        [](const AppStream* stream) { return stream->succeeded(); });
   };
-  for (const Act& what : scenario_.calm_acts)
-    later(what.at_ms * kNsPerMs, [this, what] { act(what, true); });
   // The first one's reader stands still meanwhile; the others must not wait for it.
   const bool others =
       run_until([&] { return done(1); }, scenario_.calm_streams[0].read_first_ms[0]);
@@ -229,7 +224,6 @@ void World::quiet() {
     for (const SimEnd link : network_.connections_to(host(HostRole::kRelay).listener))
       network_.reset_connection(link);
   }
-  require(run_until([&] { return acts_open_ == 0; }, kQuietMs), "a message is never answered for");
   require(run_until(all_over, kQuietMs), "streams of the rough phase hang: " + open_streams());
   for (const auto& stream : apps_.streams()) {
     require(!stream->must_succeed || stream->succeeded(),
@@ -316,7 +310,7 @@ void World::toggle_extra_inlet(Host& at) {
   const std::string alias = fmt::format("extra{}", ++extra_inlets_);
   InletRequest request;
   request.listen = wire::HostnamePort::parse("127.0.0.1:0").value();
-  request.to = wire::MultiAddr::parse(peer_route() + "/service/outlet").value();
+  request.to = wire::MultiAddr::parse(inlet_route()).value();
   request.alias = alias;
   request.wait_connection = false;
   at.node().create_inlet(request, [](const auto&) {});
@@ -332,48 +326,6 @@ void World::toggle_extra_inlet(Host& at) {
     }
   };
   later(kNsPerSecond, [remove] { (*remove)(); });
-}
-
-// --- what the operator does
-// -------------------------------------------------------------------------------
-
-void World::act(const Act& what, bool must_succeed) {
-  Host& at = host(HostRole::kInlet);
-  if (!at.is_started()) return;
-  if (!what.by_channel) return send_to_echo(peer_route() + "/service/echo", what, must_succeed, {});
-  ChannelRequest request;
-  request.to = wire::MultiAddr::parse(peer_route()).value();
-  request.timeout_ms = 10'000;
-  at.node().create_secure_channel(
-      request, [this, &at, what, must_succeed](const Result<SecureChannelInfo>& made) {
-        if (!made) {
-          if (must_succeed) act_failure_ = "no channel for a message: " + made.error().text();
-          return;
-        }
-        const std::string encryptor = made->encryptor;
-        send_to_echo("/service/" + encryptor + "/service/echo", what, must_succeed,
-                     [&at, encryptor] { (void)at.node().delete_secure_channel(encryptor); });
-      });
-}
-
-// The answer is the question, or there is none. `then` only in the same life of the host.
-void World::send_to_echo(const std::string& to, const Act& what, bool must_succeed,
-                         std::function<void()> then) {
-  Host& at = host(HostRole::kInlet);
-  Bytes payload(what.bytes);
-  fill_pattern(what.bytes, kServer, 0, payload);
-  ++acts_open_;
-  // A node that dies forgets its callbacks.
-  auto open = std::shared_ptr<void>(nullptr, [this](void*) { --acts_open_; });
-  at.node().send_message(wire::MultiAddr::parse(to).value(), payload, 10'000,
-                         [this, open, payload, must_succeed, then](const Result<Bytes>& answer) {
-                           if (answer && *answer != payload) {
-                             act_failure_ = "echo answered something else";
-                           } else if (!answer && must_succeed) {
-                             act_failure_ = "echo did not answer: " + answer.error().text();
-                           }
-                           if (then) then();
-                         });
 }
 
 // --- time
@@ -421,7 +373,6 @@ bool World::take_turns() {
     apps_.turn();
     busy = true;
   }
-  require(act_failure_.empty(), act_failure_);
   require(turns_at_this_time_ < kTurnsPerInstantMax, "the hosts spin without time going on");
   require(turns_ < kTurnsMax, "the run does not come to its end");
   return busy;
