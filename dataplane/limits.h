@@ -39,7 +39,8 @@ struct ShardLimits {
   std::uint64_t stalled_frame_ns = 10 * kNsPerSecond;
   // The version byte must arrive within this.
   std::uint64_t version_timeout_ns = 30 * kNsPerSecond;
-  // Sources that found no buffer are tried again at this pace.
+  // Sources that found no buffer, and events that control's ring had no room for, are tried again
+  // at this pace.
   std::uint64_t buffer_retry_ns = 10 * kNsPerMs;
   // Data that arrives behind a handshake message, per handshake.
   std::size_t parked_bytes_max = 1 << 20;

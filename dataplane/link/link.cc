@@ -261,11 +261,14 @@ bool Links::parse_one(Link& link) {
 void Links::process(Link& link) {
   if (link.rx.armed || link.state != Link::State::kOpen) return;
   shard_.source = &link.source;
+  bool starved = false;
   while (link.rx.buffer != nullptr && !link.source.waiting && !link.waits_for_control) {
-    if (!parse_one(link)) break;
+    starved = !shard_.arena.ready();
+    if (starved || !parse_one(link)) break;
   }
   shard_.source = nullptr;
   if (link.state != Link::State::kOpen) return;
+  if (starved) return shard_.wait_for_buffers(link.source);
   if (link.source.waiting || link.waits_for_control) return;
   arm(link);
 }

@@ -403,6 +403,7 @@ void Portals::check_deadlines(std::uint64_t now_ns) {
         now_ns - stream.tx.stuck_since_ns > limits.stuck_ns) {
       return end(stream, StreamReason::kSlowApplication, true);
     }
+    give_credit(stream);
     // A channel that could not take data may again.
     if (!stream.rx.armed && !stream.application_eof) resume(stream);
   });

@@ -57,6 +57,10 @@ void Portals::resume(Stream& stream) {
     const std::uint64_t size =
         std::min({left, credit, std::uint64_t{shard_.config.limits.portal_chunk_bytes}});
     if (size == 0) break;  // Credit will come
+    if (!shard_.arena.ready()) {
+      shard_.source = outer;
+      return shard_.wait_for_buffers(stream.source);
+    }
     Buffer* hold = rx.buffer;
     const MutableByteSpan piece{hold->data + rx.begin, static_cast<std::size_t>(size)};
     rx.begin += static_cast<std::uint32_t>(size);
@@ -106,14 +110,19 @@ void Portals::application_ended(Stream& stream, int error) {
     return;
   }
   stream.application_eof = true;
+  const bool half_close = (stream.flags & wire::kCapHalfClose) != 0;
   std::uint8_t bytes[wire::kPortalControlBytesMax];
-  if ((stream.flags & wire::kCapHalfClose) != 0) {
-    send_control(stream, {bytes, wire::put_eof(bytes, stream.sent)});
-  } else {
-    // A real end drops what it still has for us as soon as it reads this.
-    send_control(stream, {bytes, wire::put_portal_simple(bytes, wire::PortalKind::kDisconnect)});
-    stream.peer_eof = true;
+  const std::size_t size = half_close
+                               ? wire::put_eof(bytes, stream.sent)
+                               : wire::put_portal_simple(bytes, wire::PortalKind::kDisconnect);
+  if (!send_control(stream, {bytes, size})) {
+    // Said again by resume(): without it the peer would wait for ever.
+    stream.application_eof = false;
+    stream.eof_read = true;
+    return;
   }
+  // A real end drops what it still has for us as soon as it reads the Disconnect.
+  if (!half_close) stream.peer_eof = true;
   if (stream.state == Stream::State::kOpen) finish_if_done(stream);
 }
 
@@ -213,9 +222,12 @@ void Portals::give_credit(Stream& stream) {
   if (stream.tx.empty()) {
     stream.window = std::min(stream.window * 2, shard_.config.limits.stream_window_bytes_max);
   }
-  stream.receive_limit = std::max(stream.receive_limit, consumed + stream.window);
+  const std::uint64_t before = stream.receive_limit;
+  stream.receive_limit = std::max(before, consumed + stream.window);
   std::uint8_t bytes[wire::kPortalControlBytesMax];
-  send_control(stream, {bytes, wire::put_credit(bytes, stream.receive_limit)});
+  const std::size_t size = wire::put_credit(bytes, stream.receive_limit);
+  // Not said, not given: check_deadlines() tries again, or the peer would wait for ever.
+  if (!send_control(stream, {bytes, size})) stream.receive_limit = before;
 }
 
 void Portals::on_sent_error(Stream& stream, int /*error*/) {

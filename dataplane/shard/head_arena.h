@@ -23,6 +23,14 @@ class HeadArena {
   HeadArena(const HeadArena&) = delete;
   HeadArena& operator=(const HeadArena&) = delete;
 
+  // Asked before a source is read on: heads of one more message of any usual size will fit, so that
+  // nothing has to be dropped halfway. False: no memory now.
+  bool ready() {
+    constexpr std::size_t kUsualBytes = 2048 + kTailBytes;
+    return (current_ != nullptr &&
+            static_cast<std::size_t>(floor_ - current_->data) >= kUsualBytes) ||
+           next_buffer(kUsualBytes);
+  }
   // Makes room for `head` more bytes to the left and `tail` more to the right. False: no memory, or
   // the tail is full (kTailBytes).
   bool reserve(Packet& packet, std::size_t head, std::size_t tail) {
@@ -85,6 +93,11 @@ class HeadArena {
       size_class = static_cast<BufferClass>(static_cast<int>(size_class) + 1);
     }
     Buffer* buffer = pool_.take(size_class);
+    // Rather any other buffer than a lost message.
+    if (buffer == nullptr && need <= kBufferBytes[static_cast<int>(BufferClass::kSmall)])
+      buffer = pool_.take(BufferClass::kSmall);
+    if (buffer == nullptr && size_class == BufferClass::kMedium)
+      buffer = pool_.take(BufferClass::kBulk);
     if (buffer == nullptr) return false;
     if (current_ != nullptr) pool_.unref(current_);
     current_ = buffer;

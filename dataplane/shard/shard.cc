@@ -51,11 +51,14 @@ Shard::~Shard() {
 
 void Shard::step(std::uint64_t deadline_ns) {
   const bool busy =
-      !rings_.commands.empty() || std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
-        return peer.from != nullptr && !peer.from->empty();
-      });
-  const std::uint64_t retry_ns =
-      starved_.empty() ? ~std::uint64_t{0} : now_ns + config.limits.buffer_retry_ns;
+      !rings_.commands.empty() ||
+      std::any_of(peers_.begin(), peers_.end(),
+                  [](const Peer& peer) { return peer.from != nullptr && !peer.from->empty(); }) ||
+      // A full ring is drained at once by a shard that runs; nobody says when there is room again.
+      std::any_of(cross_waiting_.begin(), cross_waiting_.end(),
+                  [](const auto& waiting) { return !waiting.empty(); });
+  const bool retry = !starved_.empty() || !dirty_again_.empty() || !events_waiting_.empty();
+  const std::uint64_t retry_ns = retry ? now_ns + config.limits.buffer_retry_ns : ~std::uint64_t{0};
   const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_, retry_ns});
   const std::size_t count = io.reap(io_events_, busy ? 0 : wait);
   now_ns = clock.now_ns();
@@ -76,7 +79,9 @@ void Shard::step(std::uint64_t deadline_ns) {
     }
   }
   if (now_ns >= next_second_ns_) every_second();
-  if (!starved_.empty()) feed_starved();  // each turn: a buffer may have come back
+  // Each turn: a buffer may have come back.
+  for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
+  if (!starved_.empty()) feed_starved();
   flush();
   push_events();
 }
@@ -317,9 +322,14 @@ void Shard::forget_source(Source& gone) {
 }
 
 void Shard::wait_for_buffers(Source& waiting) {
-  starved_.push_back(
-      {waiting.kind == Source::Kind::kLink ? TxOwner::Kind::kLink : TxOwner::Kind::kStream,
-       waiting.object, waiting.generation});
+  const auto kind =
+      waiting.kind == Source::Kind::kLink ? TxOwner::Kind::kLink : TxOwner::Kind::kStream;
+  for (const TxOwner& owner : starved_) {
+    if (owner.kind == kind && owner.object == waiting.object &&
+        owner.generation == waiting.generation)
+      return;
+  }
+  starved_.push_back({kind, waiting.object, waiting.generation});
 }
 
 void Shard::feed_starved() {
@@ -472,7 +482,6 @@ void Shard::every_second() {
   links.check_deadlines(now_ns);
   portals.check_deadlines(now_ns);
   pool.trim();
-  for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
 }
 
 void Shard::do_report(const Report& report) {
