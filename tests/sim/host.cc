@@ -77,9 +77,9 @@ struct Host::Running final : Thread {
   ~Running() override {
     node.reset();
     for (auto& ring : cross) {
-      std::unique_ptr<CrossMessage> message;
-      while (ring != nullptr && ring->pop(message)) {
-        if (message->socket >= 0) host.network_.close(message->socket, false);
+      CrossMessage message;
+      while (ring != nullptr && ring->messages.pop(message)) {
+        if (message.socket >= 0) host.network_.close(message.socket, false);
       }
     }
   }
@@ -263,6 +263,44 @@ std::string Host::drops() const {
       out +=
           fmt::format(" shard {} {} {},", thread->shard.config.id, drop_reason_name(reason), count);
     }
+  }
+  return out;
+}
+
+std::vector<std::string> Host::dump() const {
+  std::vector<std::string> out;
+  if (running_ == nullptr) return out;
+  const auto queue = [](const TxQueue& tx) {
+    return fmt::format("{} B to send{}{}{}", tx.bytes, tx.in_flight ? ", in flight" : "",
+                       tx.dirty ? ", due" : "", tx.waiters != nullptr ? ", sources wait" : "");
+  };
+  const auto source = [](const RxState& rx, const Source& from) {
+    return fmt::format("{} B read, {}{}", rx.end - rx.begin, rx.armed ? "reading" : "not reading",
+                       from.waiting ? ", waits for a queue" : "");
+  };
+  for (const auto& thread : running_->shards) {
+    const ShardId shard = thread->shard.config.id;
+    thread->shard.links.for_each([&](const Link& link) {
+      out.push_back(fmt::format("{}/{} {} connection with {}: {}; {}{}", name, shard,
+                                link.outgoing ? "outgoing" : "accepted", link.peer.text(),
+                                queue(link.tx), source(link.rx, link.source),
+                                link.waits_for_control ? ", waits for control" : ""));
+    });
+    thread->shard.portals.for_each([&](const Stream& stream) {
+      out.push_back(fmt::format(
+          "{}/{} stream of {} with {}, state {}{}: {} of {} B sent, {} of {} received; {}; {}",
+          name, shard, stream.inlet ? "inlet" : "outlet", stream.application.text(),
+          static_cast<int>(stream.state), stream.broken ? ", broken" : "", stream.sent,
+          stream.send_limit, stream.received, stream.receive_limit, queue(stream.tx),
+          source(stream.rx, stream.source)));
+    });
+    std::string buffers;
+    for (int c = 0; c < kBufferClasses; ++c) {
+      const auto size_class = static_cast<BufferClass>(c);
+      buffers +=
+          fmt::format(" {}/{}", thread->pool.in_use(size_class), thread->pool.limit(size_class));
+    }
+    out.push_back(fmt::format("{}/{} buffers in use:{}", name, shard, buffers));
   }
   return out;
 }

@@ -106,6 +106,8 @@ class Host {
   Census census() const;
   // What its shards dropped, by reason, on one line; empty if nothing.
   std::string drops() const;
+  // Its connections and streams as they stand, a line each.
+  std::vector<std::string> dump() const;
   // Throws Failure when a queue is above its bound.
   void check_bounds() const;
 

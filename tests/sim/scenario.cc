@@ -23,12 +23,10 @@ std::uint64_t draw_bytes(SeededRng& rng, int bits_max) {
   return rng.below(most + 1);
 }
 
-// `one_shard_each`: between shards of a node frames are held without back-pressure to the sender's
-// connection, so that few buffers would mean loss (README.md, "Known").
-ShardLimits draw_limits(SeededRng& rng, bool one_shard_each) {
+ShardLimits draw_limits(SeededRng& rng) {
   ShardLimits limits;
   limits.buffers = {{256, 64, 8, 2}};
-  if (rng.chance(300) && one_shard_each) limits.buffers = {{64, 16, 2, 1}};
+  if (rng.chance(300)) limits.buffers = {{64, 16, 2, 1}};
   limits.queue_high_bytes = std::size_t{16384} << rng.below(6);
   limits.queue_low_bytes = limits.queue_high_bytes / 4;
   limits.stream_window_bytes = std::uint64_t{4096} << rng.below(7);
@@ -37,10 +35,10 @@ ShardLimits draw_limits(SeededRng& rng, bool one_shard_each) {
   return limits;
 }
 
-StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms, bool may_abort) {
+StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms) {
   StreamPlan plan;
   plan.start_ms = rng.below(within_ms + 1);
-  const int bits = rng.chance(100) ? 19 : 16;
+  const int bits = rng.chance(10) ? 22 : rng.chance(100) ? 19 : 16;
   plan.bytes[0] = 8 + draw_bytes(rng, bits);
   plan.bytes[1] = draw_bytes(rng, bits);
   if (rng.chance(400))
@@ -53,7 +51,7 @@ StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms, bool may_abort) 
     }
     if (rng.chance(100)) plan.read_first_ms[side] = rng.below(8'000);
   }
-  if (may_abort && rng.chance(250)) {
+  if (rng.chance(250)) {
     plan.abort = static_cast<Abort>(1 + rng.below(3));
     const int sender = plan.abort == Abort::kServerResets ? 1 : 0;
     plan.abort_at = rng.below(plan.bytes[sender] + 1);
@@ -70,6 +68,10 @@ StreamPlan draw_brisk_stream(SeededRng& rng) {
   plan.bytes[1] = draw_bytes(rng, 16);
   plan.fin_after_answer = rng.chance(400);
   return plan;
+}
+
+Act draw_act(SeededRng& rng, std::uint64_t within_ms) {
+  return {rng.below(within_ms), rng.chance(500), static_cast<std::uint32_t>(draw_bytes(rng, 17))};
 }
 
 Fault draw_fault(SeededRng& rng, const Scenario& scenario) {
@@ -100,7 +102,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
   s.topology = static_cast<Topology>(rng.below(static_cast<std::uint64_t>(Topology::kCount)));
   for (std::uint32_t& count : s.shards) count = 1 + static_cast<std::uint32_t>(rng.below(2));
   s.openssl = rng.chance(300);
-  s.limits = draw_limits(rng, s.shards[0] + s.shards[1] + s.shards[2] == kHosts);
+  s.limits = draw_limits(rng);
   s.ring_slots = 8u << rng.below(6);
   s.linger_ms = static_cast<std::uint32_t>(1'000 + rng.below(12'000));
   s.turn_delay_ns_max = rng.below(2) * rng.below(200'000);
@@ -124,7 +126,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
             [](const Fault& a, const Fault& b) { return a.at_ms < b.at_ms; });
   const std::uint64_t rough_streams = 1 + rng.below(8);
   for (std::uint64_t i = 0; i < rough_streams; ++i)
-    s.rough_streams.push_back(draw_stream(rng, s.rough_ms, true));
+    s.rough_streams.push_back(draw_stream(rng, s.rough_ms));
   for (int i = 0; i < 2; ++i) s.calm_streams.push_back(draw_brisk_stream(rng));
   // One that stands still while the others must go on: more than the windows on the way hold.
   StreamPlan slow;
@@ -132,6 +134,9 @@ Scenario Scenario::draw(std::uint64_t seed) {
   slow.bytes[1] = 8 + (rng.chance(300) ? 300'000 : 60'000);
   slow.read_first_ms[0] = 8'000;
   s.calm_streams.insert(s.calm_streams.begin(), slow);
+  const std::uint64_t acts = rng.below(4);
+  for (std::uint64_t i = 0; i < acts; ++i) s.rough_acts.push_back(draw_act(rng, s.rough_ms));
+  s.calm_acts.push_back(draw_act(rng, 500));
   return s;
 }
 
@@ -159,6 +164,14 @@ std::string Scenario::to_string() const {
         fmt::format("fault at {} ms for {} ms: {} ({} host, {} s, choice {})\n", f.at_ms, f.for_ms,
                     fault_name(f.kind), kHostNames[static_cast<int>(f.host)], f.seconds, f.choice);
   }
+  const auto acts = [&](const char* phase, const std::vector<Act>& list) {
+    for (const Act& act : list) {
+      out += fmt::format("{} message at {} ms: {} B to echo{}\n", phase, act.at_ms, act.bytes,
+                         act.by_channel ? " by a channel of its own" : "");
+    }
+  };
+  acts("rough", rough_acts);
+  acts("calm", calm_acts);
   const auto streams = [&](const char* phase, const std::vector<StreamPlan>& plans) {
     for (const StreamPlan& p : plans) {
       out += fmt::format(

@@ -61,6 +61,14 @@ struct StreamPlan {
   std::uint64_t abort_at = 0;  // bytes that the aborting side has sent (or read)
 };
 
+// What an operator does at the inlet's host meanwhile: a message to `echo` of the outlet's host by
+// the inlet's way, or a secure channel there that is used and deleted.
+struct Act {
+  std::uint64_t at_ms = 0;
+  bool by_channel = false;
+  std::uint32_t bytes = 0;
+};
+
 struct Scenario {
   std::uint64_t seed = 0;
   Topology topology = Topology::kDirect;
@@ -77,6 +85,8 @@ struct Scenario {
   SimParameters rough;
   SimParameters calm;
   std::vector<Fault> faults;
+  std::vector<Act> rough_acts;
+  std::vector<Act> calm_acts;
   std::vector<StreamPlan> rough_streams;
   std::vector<StreamPlan> calm_streams;
 

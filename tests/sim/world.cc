@@ -59,7 +59,10 @@ Outcome World::run() {
   } catch (const Failure& failure) {
     outcome.failure = failure.what();
     note("FAILED: " + outcome.failure);
-    for (const auto& one : hosts_) note(one->name + " dropped:" + one->drops());
+    for (const auto& one : hosts_) {
+      for (const std::string& line : one->dump()) note(line);
+      note(one->name + " dropped:" + one->drops());
+    }
   }
   outcome.hash = network_.trace_hash() ^ apps_.hash() ^ turns_;
   outcome.turns = turns_;
@@ -75,12 +78,13 @@ Outcome World::run() {
 // --- phases
 // -----------------------------------------------------------------------------------------------
 
-std::string World::inlet_route() const {
+// From the inlet's host to the outlet's, by a channel between them.
+std::string World::peer_route() const {
   const auto at = [this](HostRole role) {
     return "/ip4/127.0.0.1/tcp/" +
            std::to_string(hosts_[static_cast<std::size_t>(role)]->listener.port());
   };
-  const std::string end = "/secure/api/service/outlet";
+  const std::string end = "/secure/api";
   switch (scenario_.topology) {
     case Topology::kDirect:
       return at(HostRole::kOutlet) + end;
@@ -126,7 +130,7 @@ void World::set_up() {
   }
   InletRequest inlet;
   inlet.listen = wire::HostnamePort::parse(inlet_.text()).value();
-  inlet.to = wire::MultiAddr::parse(inlet_route()).value();
+  inlet.to = wire::MultiAddr::parse(peer_route() + "/service/outlet").value();
   inlet.alias = "in";
   inlet.wait_connection = false;
   host(HostRole::kInlet).node().create_inlet(inlet, [](const auto&) {});
@@ -148,6 +152,8 @@ void World::rough() {
     later(plan.start_ms * kNsPerMs,
           [this, plan, clean] { apps_.start(plan, inlet_, clean && plan.abort == Abort::kNone); });
   }
+  for (const Act& what : scenario_.rough_acts)
+    later(what.at_ms * kNsPerMs, [this, what, clean] { act(what, clean); });
   sleep_ms(scenario_.rough_ms);
 }
 
@@ -190,10 +196,14 @@ void World::calm() {
            std::all_of(streams.begin() + static_cast<std::ptrdiff_t>(from), streams.end(),
                        [](const AppStream* stream) { return stream->succeeded(); });
   };
+  for (const Act& what : scenario_.calm_acts)
+    later(what.at_ms * kNsPerMs, [this, what] { act(what, true); });
   // The first one's reader stands still meanwhile; the others must not wait for it.
   const bool others =
       run_until([&] { return done(1); }, scenario_.calm_streams[0].read_first_ms[0]);
   require(others, "a slow reader holds up other streams: " + open_streams());
+  require(run_until([&] { return acts_required_ == 0; }, 4'000),
+          "a new message is not answered in time");
   require(run_until([&] { return done(0); }, kStreamsMs),
           "new streams do not come to their end: " + open_streams());
 }
@@ -224,6 +234,7 @@ void World::quiet() {
     for (const SimEnd link : network_.connections_to(host(HostRole::kRelay).listener))
       network_.reset_connection(link);
   }
+  require(run_until([&] { return acts_open_ == 0; }, kQuietMs), "a message is never answered for");
   require(run_until(all_over, kQuietMs), "streams of the rough phase hang: " + open_streams());
   for (const auto& stream : apps_.streams()) {
     require(!stream->must_succeed || stream->succeeded(),
@@ -310,22 +321,65 @@ void World::toggle_extra_inlet(Host& at) {
   const std::string alias = fmt::format("extra{}", ++extra_inlets_);
   InletRequest request;
   request.listen = wire::HostnamePort::parse("127.0.0.1:0").value();
-  request.to = wire::MultiAddr::parse(inlet_route()).value();
+  request.to = wire::MultiAddr::parse(peer_route() + "/service/outlet").value();
   request.alias = alias;
   request.wait_connection = false;
   at.node().create_inlet(request, [](const auto&) {});
-  // Deleted until the deletion is on the disk: a restart from a full one brings it back.
+  // Deleted until the deletion is on a healthy disk: a restart from a full one brings it back.
   auto remove = std::make_shared<std::function<void()>>();
-  *remove = [this, &at, alias, again = std::weak_ptr(remove), keep = 0]() mutable {
-    if (at.is_started()) {
-      (void)at.node().delete_inlet(alias);
-      ++keep;
-    }
-    if (keep < 1 || !faults_over_) {
-      if (auto self = again.lock()) later(kNsPerSecond, [self] { (*self)(); });
-    }
+  *remove = [this, &at, alias, again = std::weak_ptr(remove)] {
+    if (at.is_started()) (void)at.node().delete_inlet(alias);
+    if (at.is_started() && faults_over_) return;
+    if (auto self = again.lock()) later(kNsPerSecond, [self] { (*self)(); });
   };
   later(kNsPerSecond, [remove] { (*remove)(); });
+}
+
+// --- what the operator does
+// -------------------------------------------------------------------------------
+
+void World::act(const Act& what, bool must_succeed) {
+  Host& at = host(HostRole::kInlet);
+  if (!at.is_started()) return;
+  if (!what.by_channel) return send_to_echo(peer_route() + "/service/echo", what, must_succeed, {});
+  ChannelRequest request;
+  request.to = wire::MultiAddr::parse(peer_route()).value();
+  request.timeout_ms = 10'000;
+  at.node().create_secure_channel(
+      request, [this, &at, what, must_succeed](const Result<SecureChannelInfo>& made) {
+        if (!made) {
+          if (must_succeed) act_failure_ = "no channel for a message: " + made.error().text();
+          return;
+        }
+        const std::string encryptor = made->encryptor;
+        send_to_echo("/service/" + encryptor + "/service/echo", what, must_succeed,
+                     [&at, encryptor] { (void)at.node().delete_secure_channel(encryptor); });
+      });
+}
+
+// The answer is the question, or there is none. `then` only in the same life of the host.
+void World::send_to_echo(const std::string& to, const Act& what, bool must_succeed,
+                         std::function<void()> then) {
+  Host& at = host(HostRole::kInlet);
+  Bytes payload(what.bytes);
+  fill_pattern(what.bytes, kServer, 0, payload);
+  const std::uint32_t required = must_succeed ? 1 : 0;
+  ++acts_open_;
+  acts_required_ += required;
+  // A node that dies forgets its callbacks.
+  auto open = std::shared_ptr<void>(nullptr, [this, required](void*) {
+    --acts_open_;
+    acts_required_ -= required;
+  });
+  at.node().send_message(wire::MultiAddr::parse(to).value(), payload, 10'000,
+                         [this, open, payload, must_succeed, then](const Result<Bytes>& answer) {
+                           if (answer && *answer != payload) {
+                             act_failure_ = "echo answered something else";
+                           } else if (!answer && must_succeed) {
+                             act_failure_ = "echo did not answer: " + answer.error().text();
+                           }
+                           if (then) then();
+                         });
 }
 
 // --- time
@@ -373,6 +427,7 @@ bool World::take_turns() {
     apps_.turn();
     busy = true;
   }
+  require(act_failure_.empty(), act_failure_);
   require(turns_at_this_time_ < kTurnsPerInstantMax, "the hosts spin without time going on");
   require(turns_ < kTurnsMax, "the run does not come to its end");
   return busy;

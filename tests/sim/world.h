@@ -60,7 +60,10 @@ class World {
   void restart(Host& host, Host::Crash how, const Fault& fault);
   void boot_again(Host& host);
   void toggle_extra_inlet(Host& host);
-  std::string inlet_route() const;
+  void act(const Act& what, bool must_succeed);
+  void send_to_echo(const std::string& to, const Act& what, bool must_succeed,
+                    std::function<void()> then);
+  std::string peer_route() const;
   bool inlet_is_up();
   bool path_works();
   std::vector<Census> census() const;
@@ -88,6 +91,9 @@ class World {
   std::uint64_t turns_at_this_time_ = 0;
   std::uint64_t last_ns_ = 0;
   std::uint32_t extra_inlets_ = 0;
+  std::uint32_t acts_open_ = 0;
+  std::uint32_t acts_required_ = 0;  // of these: must succeed
+  std::string act_failure_;          // said by a callback of the node; thrown outside it
   bool faults_over_ = false;
 };
 
