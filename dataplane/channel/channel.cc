@@ -53,7 +53,7 @@ void Channels::install(InstallChannel&& command) {
   shard_.emit(ChannelInstalled{channel.id});
   for (MessageEvent& event : parked) {
     if (channels_.find(channel.index, generation) == nullptr) break;  // a parked Close
-    BufferRef hold(shard_.pool, shard_.router.take_at_least(event.payload.size()));
+    BufferRef hold(shard_.pool, shard_.pool.take_at_least(event.payload.size()));
     if (!hold) {
       shard_.counters.drop(DropReason::kMemory);
       continue;
@@ -189,7 +189,7 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
   BufferRef scratch;
   if (parsed == wire::ParseResult::kNeedsScratch) {
     scratch =
-        BufferRef(shard_.pool, shard_.router.take_at_least(wire::scratch_bytes(plaintext.size())));
+        BufferRef(shard_.pool, shard_.pool.take_at_least(wire::scratch_bytes(plaintext.size())));
     if (!scratch) {
       shard_.counters.drop(DropReason::kMemory);
       return false;
@@ -262,7 +262,7 @@ void Channels::end(Channel& channel, bool send_close, ChannelEnd why) {
   channel.crypto.forget(shard_.keys);
   const ControlId id = channel.id;
   by_id_.erase(id);
-  shard_.table.forget_flow(channel.flow);
+  shard_.flow_gone(channel.flow);
   Entry& encryptor = shard_.table.at(channel.encryptor_entry);
   Entry& decryptor = shard_.table.at(channel.decryptor_entry);
   channels_.free(channel);

@@ -55,13 +55,13 @@ void Links::on_accepted(std::uint32_t index, const IoEvent& event) {
   }
   const ShardId to = shard_.least_loaded();
   if (to == shard_.config.id) return adopt(event.result, listener.id, listener.flow, event.peer);
-  auto message = std::make_unique<CrossMessage>();
-  message->kind = CrossMessage::Kind::kAcceptedLink;
-  message->socket = event.result;
-  message->portal = listener.id;
-  message->spawner = listener.flow;
-  message->peer = event.peer;
-  shard_.cross(to, std::move(message));
+  CrossMessage message;
+  message.kind = CrossMessage::Kind::kAcceptedLink;
+  message.socket = event.result;
+  message.portal = listener.id;
+  message.spawner = listener.flow;
+  message.peer = event.peer;
+  shard_.crossing.send(to, std::move(message));
 }
 
 void Links::adopt(NativeSocket native, ControlId listener, FlowId spawner,
@@ -87,7 +87,7 @@ Link* Links::open(SocketId socket, bool outgoing, FlowId flow, FlowId spawner,
   link.flow = flow;
   link.spawner = spawner;
   link.peer = peer;
-  link.source = {Source::Kind::kLink, link.index, link.generation, false, nullptr};
+  link.source = {.kind = Source::Kind::kLink, .object = link.index, .generation = link.generation};
   link.receiver = random_address(shard_.rng, shard_.config.id);
   Entry* entry = nullptr;
   while (entry == nullptr) {
@@ -176,7 +176,7 @@ void Links::close(Link& link, DropReason reason) {
   shard_.forget_source(link.source);
   shard_.sources_go_on(link.tx);
   shard_.remove_entry(shard_.table.at(link.sender_entry));
-  shard_.table.forget_flow(link.flow);
+  shard_.flow_gone(link.flow);
   shard_.emit(LinkDown{{shard_.config.id, link.index, link.generation},
                        static_cast<std::uint16_t>(reason)});
   shard_.io.close(link.socket, false);
@@ -262,14 +262,14 @@ void Links::process(Link& link) {
   if (link.rx.armed || link.state != Link::State::kOpen) return;
   shard_.source = &link.source;
   bool starved = false;
-  while (link.rx.buffer != nullptr && !link.source.waiting && !link.waits_for_control) {
+  while (link.rx.buffer != nullptr && !link.source.must_wait() && !link.waits_for_control) {
     starved = !shard_.arena.ready();
     if (starved || !parse_one(link)) break;
   }
   shard_.source = nullptr;
   if (link.state != Link::State::kOpen) return;
   if (starved) return shard_.wait_for_buffers(link.source);
-  if (link.source.waiting || link.waits_for_control) return;
+  if (link.source.must_wait() || link.waits_for_control) return;
   arm(link);
 }
 
@@ -281,7 +281,7 @@ void Links::handle_frame(Link& link, MutableByteSpan body) {
   Packet packet;
   if (parsed == wire::ParseResult::kNeedsScratch) {
     packet.route_hold =
-        BufferRef(shard_.pool, shard_.router.take_at_least(wire::scratch_bytes(body.size())));
+        BufferRef(shard_.pool, shard_.pool.take_at_least(wire::scratch_bytes(body.size())));
     if (!packet.route_hold) return shard_.counters.drop(DropReason::kMemory);
     parsed =
         wire::parse_message(body, {packet.route_hold->data, packet.route_hold->capacity}, message);

@@ -1,5 +1,8 @@
 // Bytes waiting for one socket, as references to where they lie: one vectored send per wake-up.
 // Sources that filled it above the high-water mark wait in `waiters` until it is below the low one.
+//
+// What still waits when its turn ends must not pin much more memory than it has bytes: settle()
+// copies it together where it lies scattered (docs/design/ARCHITECTURE.md, "Back-pressure").
 #pragma once
 
 #include <sys/uio.h>
@@ -8,8 +11,10 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/contract.h"
 #include "dataplane/io/io.h"
 #include "dataplane/shard/buffer_pool.h"
+#include "dataplane/telemetry/counters.h"
 
 namespace weir {
 
@@ -19,30 +24,58 @@ struct Source {
   Kind kind = Kind::kLink;
   std::uint32_t object = 0;
   std::uint32_t generation = 0;
-  bool waiting = false;  // in some queue's waiters
+  bool waiting = false;           // in some queue's waiters
+  bool waits_for_credit = false;  // too much of it is with other shards
+  std::uint32_t crossing_bytes = 0;
   Source* next_waiter = nullptr;
+
+  bool must_wait() const { return waiting || waits_for_credit; }
+};
+
+// Bytes of a source that are with another shard; given back when they have left it. `bytes` 0:
+// none.
+struct CrossCredit {
+  ShardId shard = 0;
+  Source::Kind kind = Source::Kind::kLink;
+  std::uint32_t object = 0;
+  std::uint32_t generation = 0;
+  std::uint32_t bytes = 0;
 };
 
 struct TxItem {
   const std::uint8_t* data[3] = {};
   std::uint32_t size[3] = {};
-  Buffer* hold[2] = {};  // one reference each
+  std::uint32_t credit = 0;  // number in the TxItemPool; 0 = none
+  Buffer* hold[2] = {};      // one reference each
   TxItem* next = nullptr;
+
+  std::size_t bytes() const { return std::size_t{size[0]} + size[1] + size[2]; }
 };
+static_assert(sizeof(TxItem) == 64);
 
 // Items of a shard; grows by chunks when queues are longer than ever before.
 class TxItemPool {
  public:
   TxItem* take();
+  // The item has left: its credit is due.
   void give_back(TxItem* item) {
+    if (item->credit != 0) release_credit(item->credit);
     item->next = free_;
     free_ = item;
   }
+  void attach(TxItem& item, const CrossCredit& credit);
+  // Credits of what has left since the last call; the caller empties it.
+  std::vector<CrossCredit>& due() { return due_; }
 
  private:
+  void release_credit(std::uint32_t number);
+
   static constexpr std::size_t kChunk = 512;
   TxItem* free_ = nullptr;
   std::vector<std::unique_ptr<TxItem[]>> chunks_;
+  std::vector<CrossCredit> credits_;
+  std::vector<std::uint32_t> free_credits_;
+  std::vector<CrossCredit> due_;
 };
 
 struct TxOwner {
@@ -59,9 +92,13 @@ struct TxQueue {
   std::size_t head_sent = 0;  // bytes of `head` that are gone
   bool in_flight = false;     // a send() is pending; `vectors` is in use
   bool dirty = false;         // in the shard's list for this wake-up
+  bool unsettled = false;     // in the shard's list of queues to settle
   bool end_after = false;     // shut the sending direction down when empty
   bool ended = false;
   Buffer* vectors = nullptr;  // small buffer with the iovecs of the pending send
+  TxItem* settled = nullptr;  // up to here: in flight, or settled
+  Buffer* store = nullptr;    // where settle() copies to, filled from the left
+  std::uint32_t store_used = 0;
   Source* waiters = nullptr;
   std::uint64_t stuck_since_ns = 0;  // 0: not waiting
   std::uint64_t sent_bytes = 0;
@@ -69,10 +106,18 @@ struct TxQueue {
   bool empty() const { return head == nullptr; }
   void push(TxItem* item);
   // Fills vectors from the head; returns how many and their bytes.
-  std::size_t gather(iovec* out, std::size_t limit, std::size_t& total) const;
+  std::size_t gather(iovec* out, std::size_t limit, std::size_t& total);
   // `n` bytes are gone: returns finished items to the pool and drops their references.
   void consume(std::size_t n, TxItemPool& items, BufferPool& buffers);
   void clear(TxItemPool& items, BufferPool& buffers);
+  // The turn ends and this waits on: what pins more than kPinnedFactor times its bytes is copied
+  // together. Looks at each item once. Without a buffer it stays where it is (bytes are bounded).
+  void settle(BufferPool& buffers, Counters& counters);
+
+ private:
+  static constexpr std::size_t kPinnedFactor = 4;
+  static constexpr std::size_t kStoreBytes = 65536;
+  bool copy(TxItem& item, bool with_payload, std::size_t more, BufferPool& buffers);
 };
 
 }  // namespace weir

@@ -118,7 +118,8 @@ Stream* Portals::make_stream(bool is_inlet, ControlId portal) {
   Stream& stream = streams_.make();
   stream.inlet = is_inlet;
   stream.portal = portal;
-  stream.source = {Source::Kind::kStream, stream.index, stream.generation, false, nullptr};
+  stream.source = {
+      .kind = Source::Kind::kStream, .object = stream.index, .generation = stream.generation};
   stream.user.kind = RouteUser::Kind::kStream;
   stream.user.object = stream.index;
   Entry* entry = nullptr;
@@ -161,12 +162,12 @@ void Portals::on_accepted(std::uint32_t number, const IoEvent& event) {
   if (!owner || *owner == shard_.config.id || *owner >= shard_.config.shard_count) {
     return start_inlet_stream(event.result, found, event.peer);
   }
-  auto message = std::make_unique<CrossMessage>();
-  message->kind = CrossMessage::Kind::kAcceptedStream;
-  message->socket = event.result;
-  message->portal = found.id;
-  message->peer = event.peer;
-  shard_.cross(*owner, std::move(message));
+  CrossMessage message;
+  message.kind = CrossMessage::Kind::kAcceptedStream;
+  message.socket = event.result;
+  message.portal = found.id;
+  message.peer = event.peer;
+  shard_.crossing.send(*owner, std::move(message));
 }
 
 void Portals::adopt(NativeSocket native, ControlId id, const SocketAddress& application) {
@@ -392,7 +393,7 @@ void Portals::check_deadlines(std::uint64_t now_ns) {
   const ShardLimits& limits = shard_.config.limits;
   streams_.for_each([&](Stream& stream) {
     if (stream.state != Stream::State::kOpen) return;
-    if (stream.tx.waiters == nullptr) {
+    if (stream.tx.bytes <= limits.queue_low_bytes) {
       stream.full_since_ns = 0;
     } else if (stream.full_since_ns != 0 &&
                now_ns - stream.full_since_ns > limits.slow_application_ns) {

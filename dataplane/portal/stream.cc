@@ -51,7 +51,7 @@ void Portals::resume(Stream& stream) {
   const std::uint32_t index = stream.index;
   const std::uint32_t generation = stream.generation;
   Source* outer = std::exchange(shard_.source, &stream.source);
-  while (rx.begin != rx.end && !stream.source.waiting && can_send(stream)) {
+  while (rx.begin != rx.end && !stream.source.must_wait() && can_send(stream)) {
     const std::uint64_t credit = stream.send_limit - std::min(stream.send_limit, stream.sent);
     const std::uint64_t left = rx.end - rx.begin;
     const std::uint64_t size =
@@ -79,7 +79,7 @@ void Portals::resume(Stream& stream) {
     rx.buffer = nullptr;
     rx.begin = rx.end = 0;
   }
-  if (stream.source.waiting || !can_send(stream)) return;
+  if (stream.source.must_wait() || !can_send(stream)) return;
   if (stream.eof_read) return application_ended(stream, 0);
   if (stream.send_limit <= stream.sent) return;
   rx.armed = true;
@@ -197,15 +197,14 @@ void Portals::on_payload(Stream& stream, Packet& packet, const wire::PortalMessa
   item->size[0] = static_cast<std::uint32_t>(size);
   shard_.enqueue(stream.tx, {TxOwner::Kind::kStream, stream.index, stream.generation}, item);
   // A real peer has no credit: past the bound its connection is not read, for a while.
-  if ((stream.flags & wire::kCapCredit) == 0 &&
-      stream.tx.bytes > shard_.config.limits.stream_buffer_bytes_max && shard_.source != nullptr &&
-      !shard_.source->waiting) {
-    shard_.source->waiting = true;
-    shard_.source->next_waiter = stream.tx.waiters;
-    stream.tx.waiters = shard_.source;
-    if (stream.full_since_ns == 0) stream.full_since_ns = shard_.now_ns;
-    shard_.counters.add(Counter::kSourcePauses);
-  }
+  if ((stream.flags & wire::kCapCredit) != 0 ||
+      stream.tx.bytes <= shard_.config.limits.stream_buffer_bytes_max)
+    return;
+  if (stream.full_since_ns == 0) stream.full_since_ns = shard_.now_ns;
+  // Its connection is on another shard: that one waits for the credit of this message.
+  if (const CrossCredit credit = shard_.crossing.take_credit(); credit.bytes != 0)
+    return shard_.items.attach(*item, credit);
+  shard_.pause_source(stream.tx);
 }
 
 void Portals::on_sent(Stream& stream) {

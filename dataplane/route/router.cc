@@ -9,13 +9,6 @@
 namespace weir {
 namespace {
 
-BufferClass class_for(std::size_t bytes) {
-  for (int c = 0; c < kBufferClasses - 1; ++c) {
-    if (bytes <= kBufferBytes[c]) return static_cast<BufferClass>(c);
-  }
-  return BufferClass::kFrame;
-}
-
 wire::HeadRoute head_route(const RouteRef& route) {
   return {route.first, route.second, route.count()};
 }
@@ -44,9 +37,8 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
     Entry* entry = shard_.table.find(to.value);
     if (entry == nullptr) {
       const auto owner = shard_of(to.value);
-      if (owner && *owner != shard_.config.id && *owner < shard_.config.shard_count) {
-        return to_shard(*owner, packet, open_for);
-      }
+      if (owner && *owner != shard_.config.id && *owner < shard_.config.shard_count)
+        return shard_.crossing.send(*owner, packet, open_for);
       return drop(packet, DropReason::kUnknownAddress);
     }
     if (open_for != kNoFlow) {
@@ -205,30 +197,12 @@ bool Router::to_control(Entry& entry, Packet& packet) {
   return true;
 }
 
-bool Router::to_shard(ShardId to, Packet& packet, FlowId open_for) {
-  if (!flatten(packet)) return drop(packet, DropReason::kMemory);
-  auto message = std::make_unique<CrossMessage>();
-  message->onward = encoded(packet.onward);
-  message->ret = encoded(packet.ret);
-  message->payload = to_bytes(packet.payload);
-  shard_.counters.add(Counter::kPayloadCopies);
-  shard_.counters.add(Counter::kPayloadCopyBytes, packet.payload.size());
-  message->flow = packet.flow;
-  message->spawner = packet.spawner;
-  message->principal = packet.principal;
-  message->link = packet.link;
-  message->foreign = packet.foreign;
-  message->open_for = open_for;
-  shard_.arena.finish(packet);
-  return shard_.cross(to, std::move(message));
-}
-
 bool Router::send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload) {
   shard_.counters.add(Counter::kMessagesFromControl);
   Packet packet;
   packet.onward = RouteRef::of(onward);
   packet.ret = RouteRef::of(ret);
-  BufferRef hold(shard_.pool, take_at_least(payload.size()));
+  BufferRef hold(shard_.pool, shard_.pool.take_at_least(payload.size()));
   if (!hold) return drop(packet, DropReason::kMemory);
   if (!payload.empty()) std::memcpy(hold->data, payload.data(), payload.size());
   packet.payload = {hold->data, payload.size()};
@@ -236,18 +210,11 @@ bool Router::send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan 
   return dispatch(packet);
 }
 
-Buffer* Router::take_at_least(std::size_t bytes) {
-  for (int c = static_cast<int>(class_for(bytes)); c < kBufferClasses; ++c) {
-    if (Buffer* buffer = shard_.pool.take(static_cast<BufferClass>(c))) return buffer;
-  }
-  return nullptr;
-}
-
 bool Router::flatten(Packet& packet) {
   if (packet.head_buffer == nullptr) return true;
   if (packet.total_bytes() == packet.payload.size()) return true;
   const std::size_t total = packet.total_bytes();
-  BufferRef hold(shard_.pool, take_at_least(total));
+  BufferRef hold(shard_.pool, shard_.pool.take_at_least(total));
   if (!hold) return false;
   std::uint8_t* out = hold->data;
   std::memcpy(out, packet.head_begin, packet.head_bytes());
@@ -271,7 +238,7 @@ bool Router::flatten(Packet& packet) {
 bool Router::join(Packet& packet, RouteRef& route) {
   // Room in front for what comes next, and for the other route, which may lie in the old hold.
   RouteRef& other = &route == &packet.ret ? packet.onward : packet.ret;
-  BufferRef hold(shard_.pool, take_at_least(route.bytes() + other.bytes()));
+  BufferRef hold(shard_.pool, shard_.pool.take_at_least(route.bytes() + other.bytes()));
   if (!hold) return false;
   const RouteRef old_other = other;
   route.copy_to(hold->data);

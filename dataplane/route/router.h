@@ -52,13 +52,11 @@ class Router {
   // Room for one more piece in front of a route that already uses both.
   bool join(Packet& packet, RouteRef& route);
   bool prepend(Packet& packet, RouteRef& route, ByteSpan items, std::uint32_t count);
-  Buffer* take_at_least(std::size_t bytes);
 
  private:
   bool relay(Entry& entry, Packet& packet, FlowId& open_for);
   bool to_link(std::uint32_t link, Packet& packet);
   bool to_control(Entry& entry, Packet& packet);
-  bool to_shard(ShardId shard, Packet& packet, FlowId open_for);
   bool drop(Packet& packet, DropReason reason);
 
   Shard& shard_;

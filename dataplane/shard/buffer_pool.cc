@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -47,7 +48,38 @@ Buffer* BufferPool::take(BufferClass size_class) {
   return buffer;
 }
 
+Buffer* BufferPool::take_at_least(std::size_t bytes) {
+  for (int c = 0; c < kBufferClasses; ++c) {
+    if (kBufferBytes[c] < bytes) continue;
+    if (Buffer* buffer = take(static_cast<BufferClass>(c))) return buffer;
+  }
+  return nullptr;
+}
+
+Buffer* BufferPool::borrow(Buffer* lender, std::uint8_t owner) {
+  if (free_borrowed_ == nullptr) {
+    borrowed_.push_back(std::make_unique<Buffer[]>(kBorrowChunk));
+    for (std::size_t i = 0; i < kBorrowChunk; ++i) {
+      borrowed_.back()[i].next = std::exchange(free_borrowed_, &borrowed_.back()[i]);
+    }
+  }
+  Buffer* buffer = std::exchange(free_borrowed_, free_borrowed_->next);
+  buffer->data = lender->data;
+  buffer->capacity = lender->capacity;
+  buffer->refs = 1;
+  buffer->size_class = lender->size_class;
+  buffer->next = nullptr;
+  buffer->lender = lender;
+  buffer->owner = owner;
+  return buffer;
+}
+
 void BufferPool::give_back(Buffer* buffer) {
+  if (buffer->lender != nullptr) {
+    returns_.push_back({std::exchange(buffer->lender, nullptr), buffer->owner});
+    buffer->next = std::exchange(free_borrowed_, buffer);
+    return;
+  }
   const int c = static_cast<int>(buffer->size_class);
   buffer->next = free_[c];
   free_[c] = buffer;

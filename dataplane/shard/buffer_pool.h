@@ -1,6 +1,9 @@
 // The payload buffers of one shard: four size classes, address space reserved at start, memory
 // touched only when used. Most recently used first, so that few buffers stay hot. Not thread-safe.
 //
+// A buffer of another shard that came with a message is held through a Buffer of this pool that
+// borrows its memory; when its last reference goes, the owner gets it back (shard/crossing.h).
+//
 // A Buffer is counted, not copied: every frame that points into it holds one reference
 // (docs/design/STYLE.md, "Few hot buffers").
 #pragma once
@@ -9,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -24,7 +28,14 @@ struct Buffer {
   std::uint32_t capacity = 0;
   std::uint32_t refs = 0;
   BufferClass size_class = BufferClass::kSmall;
-  Buffer* next = nullptr;  // free list
+  Buffer* next = nullptr;    // free list
+  Buffer* lender = nullptr;  // borrowed: the owner's, of which one reference is held
+  std::uint8_t owner = 0;    // the shard of `lender`
+};
+
+struct LentBuffer {
+  Buffer* buffer = nullptr;
+  std::uint8_t owner = 0;
 };
 
 struct BufferLimits {
@@ -41,6 +52,12 @@ class BufferPool {
   // One reference, owned by the caller; nullptr when the class is used up (the caller waits or
   // falls back to a smaller class; nothing is allocated).
   Buffer* take(BufferClass size_class);
+  // The smallest class that holds `bytes`, or any larger one.
+  Buffer* take_at_least(std::size_t bytes);
+  // Takes over one reference of another shard's buffer; only its own bytes of it may be touched.
+  Buffer* borrow(Buffer* lender, std::uint8_t owner);
+  // What was borrowed and is not used any more; the caller empties it.
+  std::vector<LentBuffer>& returns() { return returns_; }
   static void ref(Buffer* buffer) { ++buffer->refs; }
   void unref(Buffer* buffer) {
     if (--buffer->refs == 0) give_back(buffer);
@@ -62,6 +79,10 @@ class BufferPool {
   std::uint32_t touched_[kBufferClasses] = {};  // buffers that may have resident memory
   std::unique_ptr<Buffer[]> headers_[kBufferClasses];
   std::uint8_t* memory_[kBufferClasses] = {};
+  static constexpr std::size_t kBorrowChunk = 256;
+  Buffer* free_borrowed_ = nullptr;
+  std::vector<std::unique_ptr<Buffer[]>> borrowed_;
+  std::vector<LentBuffer> returns_;
 };
 
 // Owns one reference.

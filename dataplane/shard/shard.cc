@@ -33,10 +33,9 @@ Shard::Shard(const ShardConfig& shard_config, Io& shard_io, BufferPool& shard_po
       channels(*this),
       portals(*this),
       router(*this),
+      crossing(*this, std::move(peers)),
       rings_(rings),
       wake_control_(std::move(wake_control)),
-      peers_(std::move(peers)),
-      cross_waiting_(peers_.size()),
       io_events_(256) {
   now_ns = clock.now_ns();
   next_second_ns_ = now_ns + kNsPerSecond;
@@ -50,20 +49,15 @@ Shard::~Shard() {
 }
 
 void Shard::step(std::uint64_t deadline_ns) {
-  const bool busy =
-      !rings_.commands.empty() ||
-      std::any_of(peers_.begin(), peers_.end(),
-                  [](const Peer& peer) { return peer.from != nullptr && !peer.from->empty(); }) ||
-      // A full ring is drained at once by a shard that runs; nobody says when there is room again.
-      std::any_of(cross_waiting_.begin(), cross_waiting_.end(),
-                  [](const auto& waiting) { return !waiting.empty(); });
-  const bool retry = !starved_.empty() || !dirty_again_.empty() || !events_waiting_.empty();
+  const bool busy = !rings_.commands.empty() || crossing.busy();
+  const bool retry =
+      !starved_.empty() || !dirty_again_.empty() || !events_waiting_.empty() || crossing.stalled();
   const std::uint64_t retry_ns = retry ? now_ns + config.limits.buffer_retry_ns : ~std::uint64_t{0};
   const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_, retry_ns});
   const std::size_t count = io.reap(io_events_, busy ? 0 : wait);
   now_ns = clock.now_ns();
   handle_commands();
-  handle_cross();
+  crossing.receive();
   for (std::size_t i = 0; i < count; ++i) handle_event(io_events_[i]);
   for (Timer timer; timers.pop_due(now_ns, timer);) {
     switch (timer.kind) {
@@ -83,6 +77,8 @@ void Shard::step(std::uint64_t deadline_ns) {
   for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
   if (!starved_.empty()) feed_starved();
   flush();
+  settle();
+  crossing.flush();
   push_events();
 }
 
@@ -279,14 +275,40 @@ void Shard::mark_dirty(TxQueue& queue, TxOwner owner) {
 
 void Shard::enqueue(TxQueue& queue, TxOwner owner, TxItem* item) {
   queue.push(item);
+  if (owner.kind == TxOwner::Kind::kLink) {
+    if (const CrossCredit credit = crossing.take_credit(); credit.bytes != 0)
+      items.attach(*item, credit);
+  }
   mark_dirty(queue, owner);
-  if (queue.bytes <= config.limits.queue_high_bytes || source == nullptr || source->waiting) return;
+  if (queue.in_flight) mark_unsettled(queue, owner);
   // A stream's own queue does not pause it: that is the peer's credit (portals).
-  if (owner.kind == TxOwner::Kind::kStream) return;
+  if (queue.bytes > config.limits.queue_high_bytes && owner.kind == TxOwner::Kind::kLink)
+    pause_source(queue);
+}
+
+void Shard::pause_source(TxQueue& queue) {
+  if (source == nullptr || source->waiting) return;
   source->waiting = true;
   source->next_waiter = queue.waiters;
   queue.waiters = source;
   counters.add(Counter::kSourcePauses);
+}
+
+void Shard::mark_unsettled(TxQueue& queue, TxOwner owner) {
+  if (queue.unsettled) return;
+  queue.unsettled = true;
+  unsettled_.push_back(owner);
+}
+
+// What has not left in this turn waits for its socket: it must not pin what it does not fill.
+void Shard::settle() {
+  for (const TxOwner& owner : unsettled_) {
+    TxQueue* queue = queue_of(owner);
+    if (queue == nullptr) continue;
+    queue->unsettled = false;
+    queue->settle(pool, counters);
+  }
+  unsettled_.clear();
 }
 
 void Shard::sources_go_on(TxQueue& queue) {
@@ -362,10 +384,12 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
                                                              : portals.at(owner.object).socket;
   while (!queue.in_flight && !queue.empty()) {
     if (queue.vectors == nullptr) queue.vectors = pool.take(BufferClass::kSmall);
+    // What waits for a stuck peer may hold all small ones; the others must still be served.
+    if (queue.vectors == nullptr) queue.vectors = pool.take(BufferClass::kMedium);
     if (queue.vectors == nullptr) {
       queue.dirty = true;
       dirty_again_.push_back(owner);
-      return;
+      return mark_unsettled(queue, owner);
     }
     auto* vectors = reinterpret_cast<iovec*>(queue.vectors->data);
     std::size_t total = 0;
@@ -374,7 +398,7 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
     if (sent == -EINPROGRESS) {
       queue.in_flight = true;
       if (queue.stuck_since_ns == 0) queue.stuck_since_ns = now_ns;
-      return;
+      return mark_unsettled(queue, owner);
     }
     if (sent < 0) {
       if (owner.kind == TxOwner::Kind::kLink)
@@ -416,62 +440,18 @@ void Shard::on_sent(TxOwner owner, TxQueue& queue, std::int32_t result) {
   after_send(queue, owner);
 }
 
-// --- between shards
-// -----------------------------------------------------------------------------------
-
-bool Shard::cross(ShardId to, std::unique_ptr<CrossMessage> message) {
-  if (to >= peers_.size() || peers_[to].to == nullptr) return false;
-  // The receiving side always drains; what does not fit now waits here in order.
-  cross_waiting_[to].push_back(std::move(message));
-  push_cross(to);
-  return true;
-}
-
-void Shard::push_cross(ShardId to) {
-  auto& waiting = cross_waiting_[to];
-  std::size_t i = 0;
-  while (i < waiting.size() && peers_[to].to->push(std::move(waiting[i]))) ++i;
-  waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(i));
-  if (i > 0 && peers_[to].wake) peers_[to].wake();
-}
-
-void Shard::handle_cross() {
-  for (std::size_t from = 0; from < peers_.size(); ++from) {
-    if (!cross_waiting_[from].empty()) push_cross(static_cast<ShardId>(from));
-    CrossRing* ring = peers_[from].from;
-    if (ring == nullptr) continue;
-    for (std::unique_ptr<CrossMessage> message; ring->pop(message);) receive_cross(*message);
-  }
-}
-
-void Shard::receive_cross(CrossMessage& message) {
-  if (message.kind == CrossMessage::Kind::kAcceptedLink) {
-    return links.adopt(message.socket, message.portal, message.spawner, message.peer);
-  }
-  if (message.kind == CrossMessage::Kind::kAcceptedStream) {
-    return portals.adopt(message.socket, message.portal, message.peer);
-  }
-  BufferRef hold(pool, router.take_at_least(message.payload.size()));
-  if (!hold) return counters.drop(DropReason::kMemory);
-  if (!message.payload.empty())
-    std::memcpy(hold->data, message.payload.data(), message.payload.size());
-  Packet packet;
-  packet.onward = RouteRef::of(message.onward);
-  packet.ret = RouteRef::of(message.ret);
-  packet.payload = {hold->data, message.payload.size()};
-  packet.payload_buffer = hold.get();
-  packet.flow = message.flow;
-  packet.spawner = message.spawner;
-  packet.principal = message.principal;
-  packet.link = message.link;
-  packet.foreign = message.foreign;
-  router.dispatch(packet, message.open_for);
-}
-
 ShardId Shard::least_loaded() const {
   if (config.shard_count == 1) return config.id;
   // Round robin spreads new connections; loads even out because connections stay.
   return static_cast<ShardId>(next_shard_++ % config.shard_count);
+}
+
+void Shard::flow_gone(FlowId flow) {
+  table.forget_flow(flow);
+  CrossMessage gone;
+  gone.kind = CrossMessage::Kind::kFlowGone;
+  gone.flow = flow;
+  crossing.send_to_all(gone);
 }
 
 // --- the rest

@@ -24,31 +24,13 @@
 #include "dataplane/portal/portal.h"
 #include "dataplane/route/address_table.h"
 #include "dataplane/route/router.h"
+#include "dataplane/shard/crossing.h"
 #include "dataplane/shard/head_arena.h"
 #include "dataplane/shard/spsc_ring.h"
 #include "dataplane/shard/timers.h"
 #include "dataplane/telemetry/counters.h"
 
 namespace weir {
-
-// What crosses between two shards.
-struct CrossMessage {
-  enum class Kind : std::uint8_t { kPacket, kAcceptedLink, kAcceptedStream };
-  Kind kind = Kind::kPacket;
-  EncodedRoute onward;
-  EncodedRoute ret;
-  Bytes payload;
-  FlowId flow = kNoFlow;
-  FlowId spawner = kNoFlow;
-  PrincipalId principal = kNoPrincipal;
-  LinkId link;
-  bool foreign = false;
-  FlowId open_for = kNoFlow;  // relayed: the first hop may be reached by this flow from now on
-  NativeSocket socket = -1;
-  ControlId portal = 0;  // listener or inlet
-  SocketAddress peer;
-};
-using CrossRing = SpscRing<std::unique_ptr<CrossMessage>>;
 
 // The rings of one shard; owned by the runtime (control/node/runtime) or the simulator.
 struct ShardRings {
@@ -65,12 +47,8 @@ struct ShardConfig {
 class Shard {
  public:
   // `io` must use `pool`. `wake_control` is called after events were put into the ring; it may be
-  // called often and must be cheap (an eventfd). `peers[i]`: ring to shard i and how to wake it.
-  struct Peer {
-    CrossRing* to = nullptr;
-    CrossRing* from = nullptr;
-    std::function<void()> wake;
-  };
+  // called often and must be cheap (an eventfd).
+  using Peer = Crossing::Peer;
   Shard(const ShardConfig& config, Io& io, BufferPool& pool, const Aead& aead, Clock& clock,
         Rng& rng, ShardRings& rings, std::function<void()> wake_control,
         std::vector<Peer> peers = {});
@@ -99,6 +77,7 @@ class Shard {
   Channels channels;
   Portals portals;
   Router router;
+  Crossing crossing;
   std::uint64_t now_ns = 0;  // of this turn
   // What is being read now: charged when a queue is full.
   Source* source = nullptr;
@@ -110,26 +89,28 @@ class Shard {
   // Adds to a queue; pauses the current source if the queue is full now.
   void enqueue(TxQueue& queue, TxOwner owner, TxItem* item);
   void mark_dirty(TxQueue& queue, TxOwner owner);
+  // What is being read now waits until the queue is below its low-water mark.
+  void pause_source(TxQueue& queue);
   void sources_go_on(TxQueue& queue);
   void forget_source(Source& source_to_forget);
   // No buffer is left for this source: it is tried again at the next turns.
   void wait_for_buffers(Source& waiting);
   // A worker's address goes away: its users are told.
   void remove_entry(Entry& entry);
-  bool cross(ShardId to, std::unique_ptr<CrossMessage> message);
+  // A producer has ended: nothing may be reached by it any more, on any shard.
+  void flow_gone(FlowId flow);
   ShardId least_loaded() const;  // for a new connection
 
  private:
   void handle_commands();
-  void handle_cross();
   void handle_event(IoEvent& event);
   void flush();
   void flush_queue(TxQueue& queue, TxOwner owner);
   void after_send(TxQueue& queue, TxOwner owner);
   void on_sent(TxOwner owner, TxQueue& queue, std::int32_t result);
   void feed_starved();
-  void push_cross(ShardId to);
-  void receive_cross(CrossMessage& message);
+  void mark_unsettled(TxQueue& queue, TxOwner owner);
+  void settle();
   TxQueue* queue_of(const TxOwner& owner);
   void every_second();
   void do_report(const Report& report);
@@ -140,12 +121,11 @@ class Shard {
 
   ShardRings& rings_;
   std::function<void()> wake_control_;
-  std::vector<Peer> peers_;
-  std::vector<std::vector<std::unique_ptr<CrossMessage>>> cross_waiting_;
   std::vector<Event> events_waiting_;
   std::vector<TxOwner> dirty_;
   std::vector<TxOwner> dirty_again_;  // no iovecs left for them
   std::vector<TxOwner> starved_;      // sources that wait for a buffer
+  std::vector<TxOwner> unsettled_;    // queues that got something which did not leave at once
   std::vector<IoEvent> io_events_;
   std::uint32_t flow_counter_ = 0;
   mutable std::uint32_t next_shard_ = 0;

@@ -26,6 +26,8 @@ enum class Counter : std::uint16_t {
   kPayloadCopyBytes,
   kTailMoves,  // a frame cut by the end of its receive buffer was moved
   kTailMoveBytes,
+  kWaitingCopies,  // a frame that outlived its turn was copied out of a buffer that it pinned
+  kWaitingCopyBytes,
   kMessagesToControl,
   kMessagesFromControl,
   kSourcePauses,  // a source was not read because its destination was full
