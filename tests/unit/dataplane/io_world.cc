@@ -150,4 +150,10 @@ Bytes pattern_bytes(std::uint64_t position, std::size_t count) {
   return bytes;
 }
 
+std::size_t matching(ByteSpan bytes, std::uint64_t position) {
+  std::size_t count = 0;
+  while (count < bytes.size() && bytes[count] == pattern(position + count)) ++count;
+  return count;
+}
+
 }  // namespace weir::io_test

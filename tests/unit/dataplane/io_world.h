@@ -65,5 +65,7 @@ inline std::uint8_t pattern(std::uint64_t position) {
   return static_cast<std::uint8_t>((position * 0x9e3779b97f4a7c15) >> 56);
 }
 Bytes pattern_bytes(std::uint64_t position, std::size_t count);
+// How many of these bytes, from the first on, are those of the stream at this position.
+std::size_t matching(ByteSpan bytes, std::uint64_t position);
 
 }  // namespace weir::io_test
