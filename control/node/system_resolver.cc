@@ -63,15 +63,16 @@ std::optional<SocketAddress> numeric_address(const std::string& host, std::uint1
   return address;
 }
 
-// Outlives the resolver while the thread is inside getaddrinfo, which cannot be interrupted.
+// Outlives the resolver while the thread is inside getaddrinfo, which cannot be interrupted. What
+// is to be called stays with the resolver: it is neither called nor destroyed on this thread.
 struct SystemResolver::Shared {
   struct Question {
+    std::uint64_t id;
     std::string host;
     std::uint16_t port;
-    Answer done;
   };
   struct Ready {
-    Answer done;
+    std::uint64_t id;
     Result<std::vector<SocketAddress>> result;
   };
   std::mutex mutex;
@@ -87,13 +88,13 @@ struct SystemResolver::Shared {
     for (;;) {
       shared->more.wait(lock, [&] { return shared->stop || !shared->questions.empty(); });
       if (shared->stop) return;
-      Question question = std::move(shared->questions.front());
+      const Question question = std::move(shared->questions.front());
       shared->questions.pop_front();
       lock.unlock();
       auto result = look_up(question.host, question.port);
       lock.lock();
       if (shared->stop) return;
-      shared->ready.push_back({std::move(question.done), std::move(result)});
+      shared->ready.push_back({question.id, std::move(result)});
       shared->wake();
     }
   }
@@ -113,23 +114,29 @@ void SystemResolver::resolve(const std::string& host, std::uint16_t port, Answer
   if (const auto numeric = numeric_address(host, port)) {
     return done(std::vector<SocketAddress>{*numeric});
   }
+  const std::uint64_t id = next_id_++;
+  waiting_.emplace(id, std::move(done));
   const std::lock_guard lock(shared_->mutex);
   if (!shared_->started) {
     shared_->started = true;
     // A name may take a minute: nobody waits for the thread at the end.
     std::thread([shared = shared_] { Shared::run(shared); }).detach();
   }
-  shared_->questions.push_back({host, port, std::move(done)});
+  shared_->questions.push_back({id, host, port});
   shared_->more.notify_one();
 }
 
 void SystemResolver::poll() {
+  if (waiting_.empty()) return;
   std::deque<Shared::Ready> ready;
   {
     const std::lock_guard lock(shared_->mutex);
     ready.swap(shared_->ready);
   }
-  for (auto& answer : ready) answer.done(std::move(answer.result));
+  for (auto& answer : ready) {
+    const auto done = waiting_.extract(answer.id);
+    done.mapped()(std::move(answer.result));
+  }
 }
 
 void TableResolver::resolve(const std::string& host, std::uint16_t port, Answer done) {

@@ -27,6 +27,8 @@ class SystemResolver final : public Resolver {
  private:
   struct Shared;
   std::shared_ptr<Shared> shared_;
+  std::map<std::uint64_t, Answer> waiting_;
+  std::uint64_t next_id_ = 1;
 };
 
 // For the simulator and tests: names come from a table, answers come at once.
