@@ -108,6 +108,7 @@ def ends(home):
     check(not os.listdir(home.folder + "/nodes"), "log folders stay")
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 with tempfile.TemporaryDirectory() as folder:
     home = Home(folder)
     try:

@@ -15,7 +15,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import MIB, Scene, alive, check, check_equal, free_port, main, wait_until  # noqa: E402
+from harness import MIB, SCALE, Scene, alive, check, check_equal, free_port, main, wait_until  # noqa: E402
 from peer import FRAME_BYTES_MAX, Peer, address, bare_string, body, bytes_item, framed, message, route  # noqa: E402
 
 KIND = sys.argv.pop(sys.argv.index("--kind") + 1) if "--kind" in sys.argv else "weir"
@@ -52,7 +52,7 @@ class Victim:
                 self.check_alive("afterwards")
                 self.watch()
                 grown = (self.peak - self.before) / 1024
-                check(grown <= self.growth_mib, f"memory grew by {grown:.0f} MiB, the limit is {self.growth_mib}")
+                check(grown <= self.growth_mib * SCALE, f"memory grew by {grown:.0f} MiB, the limit is {self.growth_mib * SCALE}")
         finally:
             self.scene.close()
 

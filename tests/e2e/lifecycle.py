@@ -10,10 +10,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import (MIB, Failure, Scene, alive, binary, check, check_equal, echo_once, free_port, main, transfer,  # noqa: E402
+from harness import (MIB, SCALE, Failure, Scene, alive, binary, check, check_equal, echo_once, free_port, main, transfer,  # noqa: E402
                      wait_until)
 
-RESTARTS = int(os.environ.get("WEIR_RESTARTS", "15"))
+RESTARTS = int(os.environ.get("WEIR_RESTARTS", 15 // SCALE))
 
 
 def chain(scene):
@@ -84,7 +84,7 @@ def many_relay_restarts():
         wait_until(lambda: all(n.descriptors() <= limit[n.name] for n in (db, app)), 150,
                    f"descriptors to return to {limit}; now {[(n.name, n.descriptors()) for n in (db, app)]}", 0.5)
         grown = {n.name: n.resident_kib() - kib for n, (_, _, kib) in zip((db, app), before)}
-        check(max(grown.values()) < 8 * 1024 + 40 * RESTARTS, f"memory grew by {grown} KiB over {RESTARTS} restarts")
+        check(max(grown.values()) < (8 * 1024 + 40 * RESTARTS) * SCALE, f"memory grew by {grown} KiB over {RESTARTS} restarts")
         return f"{RESTARTS} restarts, slowest recovery {slowest:.1f}s, memory {grown} KiB"
 
 
@@ -204,7 +204,7 @@ def slow_reader_slows_itself_only():
         seconds = transfer(port, 32 * MIB, 60)
         grown = app.resident_kib() + db.resident_kib() - before
         slow.close()
-        check(grown < 100 * 1024, f"memory grew by {grown} KiB behind one slow reader")
+        check(grown < 100 * 1024 * SCALE, f"memory grew by {grown} KiB behind one slow reader")
         return f"32 MiB each way in {seconds:.1f}s beside it, memory grew by {grown} KiB"
 
 

@@ -1,13 +1,13 @@
 # Whole nodes of weir with real clients and servers around them.
-find_program(WEIR_PYTHON python3 REQUIRED)
 
 function(weir_e2e_test name timeout_s environment)
-  add_test(NAME e2e.${name} COMMAND ${WEIR_PYTHON} ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/e2e)
+  math(EXPR timeout_s "${timeout_s} * ${WEIR_TEST_SCALE}")
+  add_test(NAME e2e.${name} COMMAND ${WEIR_PYTHON_TEST} ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/tests/e2e)
   set_tests_properties(e2e.${name} PROPERTIES LABELS e2e TIMEOUT ${timeout_s} SKIP_RETURN_CODE 77
                        ENVIRONMENT "WEIR_BIN=$<TARGET_FILE:weir>;${environment}")
 endfunction()
 
-if(TARGET weir AND NOT WEIR_SANITIZE AND NOT WEIR_FUZZ)
+if(TARGET weir AND NOT WEIR_FUZZ)
   foreach(io epoll uring)
     weir_e2e_test(portal.${io}.one_shard 150 "WEIR_IO=${io}" portal.py)
     weir_e2e_test(portal.${io}.two_shards 150 "WEIR_IO=${io}" portal.py --cores 0-1)

@@ -32,7 +32,8 @@ import traceback
 MIB = 1 << 20
 PORT_FIRST, PORTS = 20000, 12000
 SKIPPED = 77
-COMMAND_TIMEOUT_S = 60
+SCALE = int(os.environ.get("WEIR_TEST_SCALE", "1"))     # sanitized programs: less work, more time and memory
+COMMAND_TIMEOUT_S = 60 * SCALE
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(FOLDER))
 
@@ -224,8 +225,8 @@ def wait_until(condition, limit_s, what, every_s=0.05):
     """Polls; returns the seconds it took."""
     started = time.monotonic()
     while not condition():
-        if time.monotonic() - started > limit_s:
-            raise Failure(f"waited {limit_s}s for {what}")
+        if time.monotonic() - started > limit_s * SCALE:
+            raise Failure(f"waited {limit_s * SCALE}s for {what}")
         time.sleep(every_s)
     return time.monotonic() - started
 
@@ -290,7 +291,7 @@ class Scene:
         for pid in self.pids:
             if alive(pid):
                 os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 5 * SCALE
         while any(alive(pid) for pid in self.pids) and time.monotonic() < deadline:
             time.sleep(0.05)
         for pid in self.pids:
@@ -445,6 +446,10 @@ def side_by_side(items, function, workers):
 
 def main(scenarios):
     """Runs {name: function}, all or those named on the command line; prints one line each, exits 0, 1 or 77."""
+    def stop(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)               # leaving a scene is not interrupted
+        sys.exit(128 + signal.SIGTERM)
+    signal.signal(signal.SIGTERM, stop)
     names = [word for word in sys.argv[1:] if not word.startswith("--")] or list(scenarios)
     failed = 0
     for name in names:

@@ -1,4 +1,3 @@
-find_program(WEIR_PYTHON python3 REQUIRED)
 add_test(NAME tidy.house_style COMMAND ${WEIR_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/tidy.py ${CMAKE_SOURCE_DIR}
          ${CMAKE_BINARY_DIR}/compile_commands.json)
 add_test(NAME tidy.rules_bite COMMAND ${WEIR_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/tidy.py --self-test)

@@ -14,6 +14,7 @@ namespace weir {
 namespace {
 
 constexpr char kHome[] = "/disk";
+constexpr int kRounds = 12 / WEIR_TEST_SCALE;  // of random losses
 
 // Several tables and pages in one transaction: the default moves, resources of the node go.
 void prepare(State& state) {
@@ -77,13 +78,13 @@ TEST(StoreCrash, LosingNoWriteLeavesTheOldOrTheNewState) {
   crash_at_every_operation(FaultVfs::Survives::kEverything, 1);
 }
 TEST(StoreCrash, LosingSomeWritesAndTearingOneLeavesTheOldOrTheNewState) {
-  crash_at_every_operation(FaultVfs::Survives::kSome, 12);
+  crash_at_every_operation(FaultVfs::Survives::kSome, kRounds);
 }
 
 TEST(StoreCrash, PowerLossDuringTheVeryFirstStartLeavesAUsableHome) {
   for (const auto survives :
        {FaultVfs::Survives::kNothing, FaultVfs::Survives::kSome, FaultVfs::Survives::kEverything}) {
-    for (int round = 0; round < 6; ++round) {
+    for (int round = 0; round < kRounds / 2; ++round) {
       bool finished = false;
       for (std::uint64_t cut = 0; !finished; ++cut) {
         SCOPED_TRACE(::testing::Message() << "round " << round << ", power cut after " << cut);
@@ -165,14 +166,14 @@ int wait_for(pid_t pid) {
 TEST(StoreCrash, TwoProcessesWritingAtOnceLoseNoUpdate) {
   TempDirectory temp;
   constexpr int kProcesses = 4;
-  constexpr int kRounds = 25;
+  constexpr int kUpdates = 25;
   pid_t children[kProcesses];
   for (int i = 0; i < kProcesses; ++i) {
     children[i] = start_child([&] {
       // All start on an empty home: creation and migration race as well.
       auto opened = State::open({.home = temp.path()});
       if (!opened) return std::fprintf(stderr, "%s\n", opened.error().text().c_str()) < 0;
-      for (int round = 0; round < kRounds; ++round) {
+      for (int update = 0; update < kUpdates; ++update) {
         const auto status = (*opened)->histories().update(
             "counter", [](const std::optional<Bytes>& stored) -> Result<std::optional<Bytes>> {
               Bytes next(8);
@@ -188,7 +189,7 @@ TEST(StoreCrash, TwoProcessesWritingAtOnceLoseNoUpdate) {
   auto state = open_state({.home = temp.path()});
   const auto counter = state->histories().find("counter");
   ASSERT_TRUE(counter && *counter);
-  EXPECT_EQ(load_be64((*counter)->data()), std::uint64_t{kProcesses} * kRounds);
+  EXPECT_EQ(load_be64((*counter)->data()), std::uint64_t{kProcesses} * kUpdates);
 }
 
 TEST(StoreCrash, OfTwoCommandsThatStartOneNodeOneWins) {
