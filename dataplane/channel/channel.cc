@@ -154,14 +154,13 @@ bool Channels::seal(std::uint32_t index, Packet& packet) {
     return false;
   }
   packet.head_begin = wire::put_channel_head(packet.head_begin, onward, ret, content);
-  *packet.tail_end++ = wire::kChannelTrailer;
+  *packet.append(wire::kChannelTrailerBytes) = wire::kChannelTrailer;
   const std::array<AeadSegment, 3> segments = {{{packet.head_begin, packet.head_bytes()},
                                                 {packet.payload.data(), packet.payload.size()},
                                                 {packet.head_end, packet.tail_bytes()}}};
   std::uint8_t* nonce = packet.head_begin - kChannelNonceBytes;
-  channel.crypto.seal(shard_.aead, shard_.keys, segments, nonce, packet.tail_end);
+  channel.crypto.seal(shard_.aead, shard_.keys, segments, nonce, packet.append(kAeadTagBytes));
   packet.head_begin = nonce;
-  packet.tail_end += kAeadTagBytes;
   packet.onward = RouteRef::of(channel.route);
   packet.ret = {};
   packet.foreign = false;
@@ -175,6 +174,8 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
     shard_.counters.drop(DropReason::kMemory);
     return false;
   }
+  const std::uint8_t* const frame_end =
+      packet.payload.data() + packet.payload.size() + packet.payload_room;
   MutableByteSpan plaintext;
   std::uint64_t nonce = 0;
   const DropReason reason =
@@ -214,6 +215,8 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
   packet.ret = {shard_.table.at(channel.encryptor_entry).encoded_bytes(), 1, inner.ret.items,
                 inner.ret.count};
   packet.payload = inner.payload;
+  packet.payload_room =
+      static_cast<std::uint32_t>(frame_end - (inner.payload.data() + inner.payload.size()));
   packet.flow = channel.flow;
   packet.spawner = channel.spawner;
   packet.principal = channel.principal;

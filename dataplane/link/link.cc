@@ -107,6 +107,7 @@ void Links::start(Link& link) {
   item->size[0] = 1;
   shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item);
   announce(link);
+  watch(link);
   arm(link);
 }
 
@@ -292,6 +293,8 @@ void Links::handle_frame(Link& link, MutableByteSpan body) {
   packet.ret = {shard_.table.at(link.sender_entry).encoded_bytes(), 1, message.ret.items,
                 message.ret.count};
   packet.payload = message.payload;
+  packet.payload_room = static_cast<std::uint32_t>(body.data() + body.size() -
+                                                   (packet.payload.data() + packet.payload.size()));
   packet.payload_buffer = link.rx.buffer;
   packet.flow = link.flow;
   packet.spawner = link.spawner;
@@ -348,6 +351,7 @@ void Links::arm(Link& link) {
     shard_.wait_for_buffers(link.source);
     return;
   }
+  if (rx.buffer->size_class >= BufferClass::kBulk) watch(link);
   rx.armed = true;
   shard_.io.receive_into(link.socket, {rx.buffer->data + rx.end, rx.buffer->capacity - rx.end});
 }
@@ -364,26 +368,51 @@ void Links::credit_returned(LinkId id) {
 
 void Links::on_sent_error(Link& link, int /*error*/) { close(link, DropReason::kConnectionReset); }
 
-void Links::check_deadlines(std::uint64_t now_ns) {
+void Links::watch(Link& link) {
+  if (link.watched) return;
+  link.watched = true;
+  watched_.push_back({link.index, link.generation});
+}
+
+bool Links::check_deadlines(std::uint64_t now_ns) {
+  // What is watched anew meanwhile stands behind these.
+  const std::size_t count = watched_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Watched each = watched_[i];
+    Link* link = links_.find(each.index, each.generation);
+    if (link == nullptr) continue;
+    link->watched = false;
+    if (check(*link, now_ns)) watch(*link);
+  }
+  watched_.erase(watched_.begin(), watched_.begin() + static_cast<std::ptrdiff_t>(count));
+  return !watched_.empty();
+}
+
+bool Links::check(Link& link, std::uint64_t now_ns) {
   const ShardLimits& limits = shard_.config.limits;
-  links_.for_each([&](Link& link) {
-    if (link.state != Link::State::kOpen) return;
-    if (link.tx.stuck_since_ns != 0 && now_ns - link.tx.stuck_since_ns > limits.stuck_ns) {
-      return close(link, DropReason::kConnectionStuck);
-    }
-    if (!link.rx.armed) return;  // what is not read makes no progress through no fault of its own
-    const std::uint64_t silent_ns = now_ns - link.received_at_ns;
-    if (!link.version_seen && silent_ns > limits.version_timeout_ns) {
-      return close(link, DropReason::kVersion);
-    }
-    const bool holds_bulk =
-        link.rx.buffer != nullptr && link.rx.buffer->size_class >= BufferClass::kBulk;
-    if ((holds_bulk && silent_ns > limits.stalled_frame_ns) ||
-        (link.large_frame_since_ns != 0 &&
-         now_ns - link.large_frame_since_ns > limits.large_frame_ns)) {
-      return close(link, DropReason::kNoProgress);
-    }
-  });
+  if (link.state != Link::State::kOpen) return false;
+  const bool stuck = link.tx.stuck_since_ns != 0;
+  if (stuck && now_ns - link.tx.stuck_since_ns > limits.stuck_ns) {
+    close(link, DropReason::kConnectionStuck);
+    return false;
+  }
+  const bool holds_bulk =
+      link.rx.buffer != nullptr && link.rx.buffer->size_class >= BufferClass::kBulk;
+  const bool watched = stuck || !link.version_seen || holds_bulk || link.large_frame_since_ns != 0;
+  if (!link.rx.armed)
+    return watched;  // what is not read makes no progress through no fault of its own
+  const std::uint64_t silent_ns = now_ns - link.received_at_ns;
+  if (!link.version_seen && silent_ns > limits.version_timeout_ns) {
+    close(link, DropReason::kVersion);
+    return false;
+  }
+  if ((holds_bulk && silent_ns > limits.stalled_frame_ns) ||
+      (link.large_frame_since_ns != 0 &&
+       now_ns - link.large_frame_since_ns > limits.large_frame_ns)) {
+    close(link, DropReason::kNoProgress);
+    return false;
+  }
+  return watched;
 }
 
 void Links::report(std::vector<LinkInfo>& out) {

@@ -50,6 +50,7 @@ struct Link {
   bool waits_for_control = false;
   std::uint64_t large_frame_since_ns = 0;
   std::uint64_t received_at_ns = 0;  // last bytes, or when it was opened
+  bool watched = false;              // some deadline may run
   ControlId request = 0;
   ControlId listener = 0;
   WorkerAddress receiver;
@@ -100,7 +101,10 @@ class Links {
   // Parses what is there, then receives more unless the source must wait.
   void process(Link& link);
   void credit_returned(LinkId id);
-  void check_deadlines(std::uint64_t now_ns);
+  // A deadline of this connection may run from now on: it is looked at each second.
+  void watch(Link& link);
+  // Closes what missed its deadline. False: no deadline runs.
+  bool check_deadlines(std::uint64_t now_ns);
   void report(std::vector<LinkInfo>& out);
   template <typename F>
   void for_each(F&& visit) {
@@ -113,6 +117,8 @@ class Links {
   bool parse_one(Link& link);
   void arm(Link& link);
   bool make_room(Link& link);
+  // Closes the link if a deadline of it is over. False: none runs.
+  bool check(Link& link, std::uint64_t now_ns);
   void handle_frame(Link& link, MutableByteSpan body);
   void announce(Link& link);
   void dial_failed(Link& link, int error);
@@ -121,6 +127,11 @@ class Links {
   Shard& shard_;
   Slab<Link> links_;
   Slab<LinkListener> listeners_;
+  struct Watched {
+    std::uint32_t index;
+    std::uint32_t generation;
+  };
+  std::vector<Watched> watched_;
 };
 
 }  // namespace weir

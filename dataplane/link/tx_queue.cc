@@ -41,6 +41,7 @@ void TxQueue::push(TxItem* item) {
   (tail != nullptr ? tail->next : head) = item;
   tail = item;
   bytes += item->bytes();
+  ++item_count;
 }
 
 std::size_t TxQueue::gather(iovec* out, std::size_t limit, std::size_t& total) {
@@ -78,6 +79,7 @@ void TxQueue::consume(std::size_t n, TxItemPool& items, BufferPool& buffers) {
     n -= size;
     TxItem* done = head;
     head = done->next;
+    --item_count;
     if (done == settled) settled = nullptr;
     for (Buffer* hold : done->hold) {
       if (hold != nullptr) buffers.unref(hold);

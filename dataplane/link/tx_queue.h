@@ -89,6 +89,7 @@ struct TxQueue {
   TxItem* head = nullptr;
   TxItem* tail = nullptr;
   std::size_t bytes = 0;
+  std::uint32_t item_count = 0;
   std::size_t head_sent = 0;  // bytes of `head` that are gone
   bool in_flight = false;     // a send() is pending; `vectors` is in use
   bool dirty = false;         // in the shard's list for this wake-up

@@ -389,25 +389,50 @@ void Portals::end_all() {
   });
 }
 
-void Portals::check_deadlines(std::uint64_t now_ns) {
+void Portals::watch(Stream& stream) {
+  if (stream.watched) return;
+  stream.watched = true;
+  watched_.push_back({stream.index, stream.generation});
+}
+
+bool Portals::check_deadlines(std::uint64_t now_ns) {
+  // What is watched anew meanwhile stands behind these.
+  const std::size_t count = watched_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Watched each = watched_[i];
+    Stream* stream = streams_.find(each.index, each.generation);
+    if (stream == nullptr) continue;
+    stream->watched = false;
+    if (check(*stream, now_ns) && streams_.find(each.index, each.generation) != nullptr)
+      watch(*stream);
+  }
+  watched_.erase(watched_.begin(), watched_.begin() + static_cast<std::ptrdiff_t>(count));
+  return !watched_.empty();
+}
+
+bool Portals::check(Stream& stream, std::uint64_t now_ns) {
   const ShardLimits& limits = shard_.config.limits;
-  streams_.for_each([&](Stream& stream) {
-    if (stream.state != Stream::State::kOpen) return;
-    if (stream.tx.bytes <= limits.queue_low_bytes) {
-      stream.full_since_ns = 0;
-    } else if (stream.full_since_ns != 0 &&
-               now_ns - stream.full_since_ns > limits.slow_application_ns) {
-      return fail(stream, StreamReason::kSlowApplication, true);
-    }
-    // Nobody waits for what the application does not read any more.
-    if (stream.peer_eof && stream.tx.stuck_since_ns != 0 &&
-        now_ns - stream.tx.stuck_since_ns > limits.stuck_ns) {
-      return end(stream, StreamReason::kSlowApplication, true);
-    }
-    give_credit(stream);
-    // A channel that could not take data may again.
-    if (!stream.rx.armed && !stream.application_eof) resume(stream);
-  });
+  if (stream.state != Stream::State::kOpen) return false;
+  if (stream.tx.bytes <= limits.queue_low_bytes) {
+    stream.full_since_ns = 0;
+  } else if (stream.full_since_ns != 0 &&
+             now_ns - stream.full_since_ns > limits.slow_application_ns) {
+    fail(stream, StreamReason::kSlowApplication, true);
+    return false;
+  }
+  // Nobody waits for what the application does not read any more.
+  const bool stuck = stream.tx.stuck_since_ns != 0;
+  if (stream.peer_eof && stuck && now_ns - stream.tx.stuck_since_ns > limits.stuck_ns) {
+    end(stream, StreamReason::kSlowApplication, true);
+    return false;
+  }
+  give_credit(stream);
+  // A channel that could not take data may again.
+  if (!stream.rx.armed && !stream.application_eof) resume(stream);
+  if (stream.state != Stream::State::kOpen) return false;
+  const bool has_credit = stream.send_limit > stream.sent;
+  return stuck || stream.full_since_ns != 0 ||
+         (!stream.rx.armed && !stream.application_eof && (has_credit || stream.eof_read));
 }
 
 }  // namespace weir

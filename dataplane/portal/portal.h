@@ -61,6 +61,7 @@ struct Stream {
   std::uint64_t received = 0;  // Payload bytes from the peer
   std::uint64_t receive_limit = ~std::uint64_t{0};
   std::uint64_t window = 0;
+  bool watched = false;
   bool application_eof = false;     // read side of the application is over
   bool peer_eof = false;            // Eof or Disconnect received
   std::uint64_t full_since_ns = 0;  // a real peer's connection is not read because of this stream
@@ -109,7 +110,11 @@ class Portals {
     return streams_.find(index, generation);
   }
   std::uint32_t size() const { return streams_.size(); }
-  void check_deadlines(std::uint64_t now_ns);
+  // Something about this stream must be tried again, or has a deadline: it is looked at each
+  // second.
+  void watch(Stream& stream);
+  // False: there is no such stream.
+  bool check_deadlines(std::uint64_t now_ns);
   template <typename F>
   void for_each(F&& visit) {
     streams_.for_each(visit);
@@ -142,7 +147,15 @@ class Portals {
   Outlet* outlet(ControlId id);
 
   Shard& shard_;
+  // False: nothing about the stream has to be tried again.
+  bool check(Stream& stream, std::uint64_t now_ns);
+
   Slab<Stream> streams_;
+  struct Watched {
+    std::uint32_t index;
+    std::uint32_t generation;
+  };
+  std::vector<Watched> watched_;
   std::vector<std::unique_ptr<Inlet>> inlets_;    // few: found by walking
   std::vector<std::unique_ptr<Outlet>> outlets_;  // by the object of their entry
   std::uint32_t next_inlet_ = 0;

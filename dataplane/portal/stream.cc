@@ -50,6 +50,7 @@ void Portals::resume(Stream& stream) {
     return;
   const std::uint32_t index = stream.index;
   const std::uint32_t generation = stream.generation;
+  watch(stream);
   Source* outer = std::exchange(shard_.source, &stream.source);
   while (rx.begin != rx.end && !stream.source.must_wait() && can_send(stream)) {
     const std::uint64_t credit = stream.send_limit - std::min(stream.send_limit, stream.sent);
@@ -201,6 +202,7 @@ void Portals::on_payload(Stream& stream, Packet& packet, const wire::PortalMessa
       stream.tx.bytes <= shard_.config.limits.stream_buffer_bytes_max)
     return;
   if (stream.full_since_ns == 0) stream.full_since_ns = shard_.now_ns;
+  watch(stream);
   // Its connection is on another shard: that one waits for the credit of this message.
   if (const CrossCredit credit = shard_.crossing.take_credit(); credit.bytes != 0)
     return shard_.items.attach(*item, credit);
@@ -226,7 +228,9 @@ void Portals::give_credit(Stream& stream) {
   std::uint8_t bytes[wire::kPortalControlBytesMax];
   const std::size_t size = wire::put_credit(bytes, stream.receive_limit);
   // Not said, not given: check_deadlines() tries again, or the peer would wait for ever.
-  if (!send_control(stream, {bytes, size})) stream.receive_limit = before;
+  if (send_control(stream, {bytes, size})) return;
+  stream.receive_limit = before;
+  watch(stream);
 }
 
 void Portals::on_sent_error(Stream& stream, int /*error*/) {

@@ -5,7 +5,8 @@
 //
 // head and tail lie in the shard's HeadArena and are one run of memory (tail starts where head
 // ends); every channel and transport that the message passes adds to both. The payload is opened
-// and sealed in place and never moves.
+// and sealed in place and never moves. Behind it lies what its old frame ended with (padding, tag,
+// trailer): as long as that has room, new ends are written there and count as payload.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,7 @@ struct Packet {
   std::uint8_t* head_end = nullptr;  // = begin of the tail
   std::uint8_t* tail_end = nullptr;
   MutableByteSpan payload;
+  std::uint32_t payload_room = 0;    // bytes behind it that are of its own frame and done with
   Buffer* payload_buffer = nullptr;  // borrowed from whoever dispatches
   Buffer* head_buffer = nullptr;     // borrowed from the arena
   BufferRef route_hold;              // owns joined or normalised routes
@@ -72,6 +74,17 @@ struct Packet {
   std::size_t head_bytes() const { return static_cast<std::size_t>(head_end - head_begin); }
   std::size_t tail_bytes() const { return static_cast<std::size_t>(tail_end - head_end); }
   std::size_t total_bytes() const { return head_bytes() + payload.size() + tail_bytes(); }
+  // Room for the last `n` bytes of the message. The caller has reserved tail for them, in case the
+  // payload has none.
+  std::uint8_t* append(std::size_t n) {
+    if (tail_bytes() == 0 && n <= payload_room) {
+      payload_room -= static_cast<std::uint32_t>(n);
+      payload = {payload.data(), payload.size() + n};
+      return payload.data() + payload.size() - n;
+    }
+    tail_end += n;
+    return tail_end - n;
+  }
 };
 
 }  // namespace weir

@@ -137,7 +137,8 @@ bool Router::to_link(std::uint32_t index, Packet& packet) {
     return drop(packet, DropReason::kMemory);
   }
   packet.head_begin = wire::put_transport_head(packet.head_begin, onward, ret, content);
-  for (const std::uint8_t byte : wire::kTracingTrailer) *packet.tail_end++ = byte;
+  std::memcpy(packet.append(wire::kTracingTrailer.size()), wire::kTracingTrailer.data(),
+              wire::kTracingTrailer.size());
   TxItem* item = shard_.items.take();
   BufferPool::ref(packet.head_buffer);
   item->hold[0] = packet.head_buffer;
@@ -230,6 +231,7 @@ bool Router::flatten(Packet& packet) {
   packet.head_buffer = nullptr;
   packet.head_begin = packet.head_end = packet.tail_end = nullptr;
   packet.payload = {hold->data, total};
+  packet.payload_room = hold->capacity - static_cast<std::uint32_t>(total);
   packet.payload_buffer = hold.get();
   packet.flat_hold = std::move(hold);
   return true;

@@ -87,6 +87,13 @@ void BufferPool::give_back(Buffer* buffer) {
   --in_use_[c];
 }
 
+bool BufferPool::can_trim() const {
+  for (int c = 0; c < kBufferClasses; ++c) {
+    if (touched_[c] > in_use_[c]) return true;
+  }
+  return false;
+}
+
 void BufferPool::trim() {
   for (int c = 0; c < kBufferClasses; ++c) {
     // The free list is a stack: what lies deeper than the peak of the last period was not touched

@@ -68,6 +68,8 @@ class BufferPool {
   // Gives the memory of buffers that have been free since the last call back to the kernel.
   // Called about once a second.
   void trim();
+  // Some of it could still be given back.
+  bool can_trim() const;
 
  private:
   void give_back(Buffer* buffer);

@@ -74,6 +74,7 @@ bool Crossing::send(ShardId to, Packet& packet, FlowId open_for) {
   message.ret_count = packet.ret.count();
   if (!packet.payload.empty()) {
     message.payload = packet.payload;
+    message.payload_room = packet.payload_room;
     message.payload_buffer = packet.payload_buffer;
     BufferPool::ref(message.payload_buffer);
   }
@@ -182,6 +183,7 @@ void Crossing::deliver_packet(CrossMessage& message, ShardId from) {
   packet.ret = {
       {}, 0, {message.routes + message.onward_bytes, message.ret_bytes}, message.ret_count};
   packet.payload = message.payload;
+  packet.payload_room = message.payload_room;
   packet.payload_buffer = payload.get();
   packet.head_begin = message.head_begin;
   packet.head_end = message.head_end;

@@ -29,6 +29,7 @@ struct CrossMessage {
   // kPacket. Routes lie back to back in `routes`.
   CrossCredit credit;
   MutableByteSpan payload;
+  std::uint32_t payload_room = 0;
   Buffer* payload_buffer = nullptr;
   std::uint8_t* head_begin = nullptr;
   std::uint8_t* head_end = nullptr;

@@ -6,7 +6,8 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kVectorsMax = 256;  // 4 KiB of iovecs: one small buffer
+constexpr std::size_t kVectorsMax = 1024;  // the kernel's limit
+constexpr std::size_t kFewVectors = 256;   // 4 KiB of iovecs: one small buffer
 // Expanded keys held ready; two directions per busy channel.
 constexpr std::size_t kKeySlots = 1024;
 
@@ -72,7 +73,8 @@ void Shard::step(std::uint64_t deadline_ns) {
         break;
     }
   }
-  if (now_ns >= next_second_ns_) every_second();
+  if (busy || count != 0) next_second_ns_ = std::min(next_second_ns_, now_ns + kNsPerSecond);
+  if (now_ns >= next_second_ns_) every_second(busy || count != 0);
   // Each turn: a buffer may have come back.
   for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
   if (!starved_.empty()) feed_starved();
@@ -383,9 +385,11 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
   const SocketId socket = owner.kind == TxOwner::Kind::kLink ? links.at(owner.object).socket
                                                              : portals.at(owner.object).socket;
   while (!queue.in_flight && !queue.empty()) {
-    if (queue.vectors == nullptr) queue.vectors = pool.take(BufferClass::kSmall);
-    // What waits for a stuck peer may hold all small ones; the others must still be served.
-    if (queue.vectors == nullptr) queue.vectors = pool.take(BufferClass::kMedium);
+    if (queue.vectors == nullptr)
+      queue.vectors =
+          pool.take(queue.item_count * 2 > kFewVectors ? BufferClass::kMedium : BufferClass::kSmall);
+    // What waits for a stuck peer may hold all of a class; the others must still be served.
+    if (queue.vectors == nullptr) queue.vectors = pool.take_at_least(kFewVectors * sizeof(iovec));
     if (queue.vectors == nullptr) {
       queue.dirty = true;
       dirty_again_.push_back(owner);
@@ -393,11 +397,15 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
     }
     auto* vectors = reinterpret_cast<iovec*>(queue.vectors->data);
     std::size_t total = 0;
-    const std::size_t count = queue.gather(vectors, kVectorsMax, total);
+    const std::size_t room =
+        std::min<std::size_t>(kVectorsMax, queue.vectors->capacity / sizeof(iovec));
+    const std::size_t count = queue.gather(vectors, room, total);
     const std::int32_t sent = io.send(socket, {vectors, count});
     if (sent == -EINPROGRESS) {
       queue.in_flight = true;
       if (queue.stuck_since_ns == 0) queue.stuck_since_ns = now_ns;
+      owner.kind == TxOwner::Kind::kLink ? links.watch(links.at(owner.object))
+                                         : portals.watch(portals.at(owner.object));
       return mark_unsettled(queue, owner);
     }
     if (sent < 0) {
@@ -457,11 +465,14 @@ void Shard::flow_gone(FlowId flow) {
 // --- the rest
 // -----------------------------------------------------------------------------------------
 
-void Shard::every_second() {
-  next_second_ns_ = now_ns + kNsPerSecond;
-  links.check_deadlines(now_ns);
-  portals.check_deadlines(now_ns);
+void Shard::every_second(bool busy) {
+  const bool links_wait = links.check_deadlines(now_ns);
+  const bool streams_wait = portals.check_deadlines(now_ns);
+  // An idle shard sleeps until somebody wakes it, and holds no memory that it does not need.
+  if (!busy) arena.release();
   pool.trim();
+  const bool again = busy || links_wait || streams_wait || pool.can_trim();
+  next_second_ns_ = again ? now_ns + kNsPerSecond : ~std::uint64_t{0};
 }
 
 void Shard::do_report(const Report& report) {

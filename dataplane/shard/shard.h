@@ -112,7 +112,7 @@ class Shard {
   void mark_unsettled(TxQueue& queue, TxOwner owner);
   void settle();
   TxQueue* queue_of(const TxOwner& owner);
-  void every_second();
+  void every_second(bool busy);
   void do_report(const Report& report);
   void run(Command&& command);
   void add_worker(AddWorker&& command);
@@ -129,7 +129,7 @@ class Shard {
   std::vector<IoEvent> io_events_;
   std::uint32_t flow_counter_ = 0;
   mutable std::uint32_t next_shard_ = 0;
-  std::uint64_t next_second_ns_ = 0;
+  std::uint64_t next_second_ns_ = 0;  // never, while nothing happens and no deadline runs
   bool stopping_ = false;
   bool stopped_ = false;
 };

@@ -9,11 +9,8 @@
 
 namespace weir::wire {
 
-std::uint8_t* put_cbor_head(std::uint8_t* out, std::uint8_t major, std::uint64_t value) {
+std::uint8_t* put_long_cbor_head(std::uint8_t* out, std::uint8_t major, std::uint64_t value) {
   switch (cbor_head_bytes(value)) {
-    case 1:
-      *out++ = major | static_cast<std::uint8_t>(value);
-      return out;
     case 2:
       *out++ = major | 24;
       *out++ = static_cast<std::uint8_t>(value);

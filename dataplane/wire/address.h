@@ -35,7 +35,12 @@ struct AddressView {
 constexpr std::size_t cbor_head_bytes(std::uint64_t value) {
   return value < 24 ? 1 : value < 0x100 ? 2 : value < 0x10000 ? 3 : value < 0x100000000 ? 5 : 9;
 }
-std::uint8_t* put_cbor_head(std::uint8_t* out, std::uint8_t major, std::uint64_t value);
+std::uint8_t* put_long_cbor_head(std::uint8_t* out, std::uint8_t major, std::uint64_t value);
+inline std::uint8_t* put_cbor_head(std::uint8_t* out, std::uint8_t major, std::uint64_t value) {
+  if (value >= 24) return put_long_cbor_head(out, major, value);
+  *out = major | static_cast<std::uint8_t>(value);
+  return out + 1;
+}
 
 constexpr std::size_t array_header_bytes(std::uint64_t count) { return cbor_head_bytes(count); }
 inline std::uint8_t* put_array_header(std::uint8_t* out, std::uint64_t count) {
@@ -61,12 +66,21 @@ inline std::uint8_t* put_local_address(std::uint8_t* out, ByteSpan value) {
 // The canonical address at the start of `bytes`; false when there is none.
 bool view_canonical_address(ByteSpan bytes, AddressView& out);
 
+// Bytes of the canonical address at `p` if it is of type 0 and its value has 1 to 255 bytes: nearly
+// every hop of a real route. 0: something else, perhaps legal.
+inline std::size_t usual_address_bytes(const std::uint8_t* p, std::size_t left) {
+  if (left < 4 || p[0] != 0x82 || p[1] != kTypeLocal) return 0;
+  const std::size_t bytes = p[2] == 0x58 ? std::size_t{4} + p[3] : std::size_t{3} + p[2] - 0x40;
+  const bool shortest = p[2] == 0x58 ? p[3] >= 24 : p[2] > 0x40 && p[2] < 0x58;
+  return shortest && bytes <= left ? bytes : 0;
+}
+
 // The same for bytes that a parser of this folder has accepted or an encoder has made: anything
 // else is our own mistake.
 inline AddressView canonical_address(ByteSpan items) {
-  // A random address of type 0: nearly every hop of a real route.
-  if (items.size() >= kRandomAddressBytes && load_be32(items.data()) == 0x82005820) {
-    return {kTypeLocal, items.subspan(4, 32), items.first(kRandomAddressBytes)};
+  if (const std::size_t bytes = usual_address_bytes(items.data(), items.size()); bytes != 0) {
+    const std::size_t value_at = items[2] == 0x58 ? 4 : 3;
+    return {kTypeLocal, items.subspan(value_at, bytes - value_at), items.first(bytes)};
   }
   AddressView address;
   CHECK(view_canonical_address(items, address));

@@ -6,16 +6,14 @@
 namespace weir::wire {
 namespace {
 
-constexpr std::uint32_t kRandomAddressHead = 0x82005820;
-
 void move_bytes(std::uint8_t* to, ByteSpan from) {
   if (!from.empty()) std::memmove(to, from.data(), from.size());
 }
 
 }  // namespace
 
-const std::uint8_t* read_cbor_head(const std::uint8_t* p, const std::uint8_t* end,
-                                   std::uint8_t major, std::uint64_t& value) {
+const std::uint8_t* read_long_cbor_head(const std::uint8_t* p, const std::uint8_t* end,
+                                        std::uint8_t major, std::uint64_t& value) {
   if (p == end || (*p & 0xe0) != major) return nullptr;
   const std::uint8_t info = *p++ & 0x1f;
   if (info < 24) {
@@ -41,8 +39,8 @@ const std::uint8_t* view_canonical_route(const std::uint8_t* p, const std::uint8
   const std::uint8_t* const start = p;
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto left = static_cast<std::size_t>(end - p);
-    if (left >= kRandomAddressBytes && load_be32(p) == kRandomAddressHead) {
-      p += kRandomAddressBytes;
+    if (const std::size_t usual = usual_address_bytes(p, left); usual != 0) {
+      p += usual;
       continue;
     }
     AddressView address;

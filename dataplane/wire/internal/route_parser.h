@@ -12,8 +12,15 @@ namespace weir::wire {
 
 // Reads the head of a CBOR item of `major` at [p, end) and returns the byte behind it; nullptr when
 // there is none of that kind. Any width.
-const std::uint8_t* read_cbor_head(const std::uint8_t* p, const std::uint8_t* end,
-                                   std::uint8_t major, std::uint64_t& value);
+const std::uint8_t* read_long_cbor_head(const std::uint8_t* p, const std::uint8_t* end,
+                                        std::uint8_t major, std::uint64_t& value);
+inline const std::uint8_t* read_cbor_head(const std::uint8_t* p, const std::uint8_t* end,
+                                          std::uint8_t major, std::uint64_t& value) {
+  if (p == end || static_cast<std::uint8_t>(*p - major) >= 24)
+    return read_long_cbor_head(p, end, major, value);
+  value = static_cast<std::uint8_t>(*p - major);
+  return p + 1;
+}
 
 // The fast way: a definite route of canonical addresses at [p, end). Returns the byte behind it, or
 // nullptr when the route is anything else: then RouteParser decides whether it is legal.

@@ -160,5 +160,19 @@ TEST(ShardLink, AFlooderOfTheControlPlaneIsNotReadUntilItCatchesUp) {
   EXPECT_GT(seen, kMessageCredit);
 }
 
+TEST(ShardLink, AnIdleShardIsNotWokenByAnything) {
+  TestShard shard;
+  add_worker(shard, "echo", WorkerKind::kEcho, 1);
+  RawPeer peer(shard, shard.listen(kListener));
+  peer.write_frame(route({"echo"}), route({"me"}), as_bytes("x"));
+  EXPECT_FALSE(peer.read_frame().empty());
+  for (int i = 0; i < 20 && shard.shard.next_deadline_ns() != UINT64_MAX; ++i) shard.step(500);
+  EXPECT_EQ(shard.shard.next_deadline_ns(), UINT64_MAX);
+  EXPECT_EQ(shard.pool.in_use(BufferClass::kMedium), 0u);
+  // And it still lives.
+  peer.write_frame(route({"echo"}), route({"me"}), as_bytes("y"));
+  EXPECT_FALSE(peer.read_frame().empty());
+}
+
 }  // namespace
 }  // namespace weir
