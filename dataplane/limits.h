@@ -28,6 +28,8 @@ struct ShardLimits {
   // First credit of a stream between weir ends, and what it may grow to.
   std::uint64_t stream_window_bytes = 256 << 10;
   std::uint64_t stream_window_bytes_max = 4 << 20;
+  // ... while other streams share its channel: they wait behind what it has under way.
+  std::uint64_t stream_window_shared_bytes_max = 512 << 10;
   // Largest piece that a portal sends in one message: what a real outlet sends at most by itself.
   std::size_t portal_chunk_bytes = 128 << 10;
   std::uint64_t pong_timeout_ns = 15 * kNsPerSecond;

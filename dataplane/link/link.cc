@@ -72,6 +72,7 @@ void Links::adopt(NativeSocket native, ControlId listener, FlowId spawner,
       shard_.io.adopt(native, socket_user(SocketRole::kLink, link->index, link->generation), {});
   if (!socket) {
     shard_.remove_entry(shard_.table.at(link->sender_entry));
+    shard_.flow_gone(link->flow);
     links_.free(*link);
     return;
   }

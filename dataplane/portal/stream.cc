@@ -220,9 +220,13 @@ void Portals::give_credit(Stream& stream) {
   const std::uint64_t consumed = stream.received - stream.tx.bytes;
   if (stream.receive_limit - consumed > stream.window / 2) return;
   // The application keeps up: the path may need more in flight.
-  if (stream.tx.empty()) {
-    stream.window = std::min(stream.window * 2, shard_.config.limits.stream_window_bytes_max);
-  }
+  const ShardLimits& limits = shard_.config.limits;
+  const bool shares = stream.user.previous != nullptr || stream.user.next != nullptr;
+  const std::uint64_t most =
+      shares ? limits.stream_window_shared_bytes_max : limits.stream_window_bytes_max;
+  if (stream.tx.empty()) stream.window *= 2;
+  stream.window = std::min({stream.window, std::max(most, limits.stream_window_bytes),
+                            limits.stream_window_bytes_max});
   const std::uint64_t before = stream.receive_limit;
   stream.receive_limit = std::max(before, consumed + stream.window);
   std::uint8_t bytes[wire::kPortalControlBytesMax];

@@ -37,7 +37,8 @@ Shard::Shard(const ShardConfig& shard_config, Io& shard_io, BufferPool& shard_po
       crossing(*this, std::move(peers)),
       rings_(rings),
       wake_control_(std::move(wake_control)),
-      io_events_(256) {
+      io_events_(256),
+      flow_ids_(shard_config.id) {
   now_ns = clock.now_ns();
   next_second_ns_ = now_ns + kNsPerSecond;
   dirty_.reserve(1024);
@@ -456,6 +457,7 @@ ShardId Shard::least_loaded() const {
 
 void Shard::flow_gone(FlowId flow) {
   table.forget_flow(flow);
+  flow_ids_.give_back(flow);
   CrossMessage gone;
   gone.kind = CrossMessage::Kind::kFlowGone;
   gone.flow = flow;

@@ -23,6 +23,7 @@
 #include "dataplane/link/link.h"
 #include "dataplane/portal/portal.h"
 #include "dataplane/route/address_table.h"
+#include "dataplane/route/flow_ids.h"
 #include "dataplane/route/router.h"
 #include "dataplane/shard/crossing.h"
 #include "dataplane/shard/head_arena.h"
@@ -83,7 +84,7 @@ class Shard {
   Source* source = nullptr;
 
   void emit(Event event);
-  FlowId new_flow() { return (FlowId{config.id} << 24) | (++flow_counter_ & 0xffffff); }
+  FlowId new_flow() { return flow_ids_.take(); }
   // The flow of what lies behind an entry (connection or encryptor); kNoFlow for anything else.
   FlowId flow_behind(const Entry& entry);
   // Adds to a queue; pauses the current source if the queue is full now.
@@ -127,7 +128,7 @@ class Shard {
   std::vector<TxOwner> starved_;      // sources that wait for a buffer
   std::vector<TxOwner> unsettled_;    // queues that got something which did not leave at once
   std::vector<IoEvent> io_events_;
-  std::uint32_t flow_counter_ = 0;
+  FlowIds flow_ids_;
   mutable std::uint32_t next_shard_ = 0;
   std::uint64_t next_second_ns_ = 0;  // never, while nothing happens and no deadline runs
   bool stopping_ = false;

@@ -31,6 +31,7 @@ ShardLimits draw_limits(SeededRng& rng) {
   limits.queue_low_bytes = limits.queue_high_bytes / 4;
   limits.stream_window_bytes = std::uint64_t{4096} << rng.below(7);
   limits.stream_window_bytes_max = limits.stream_window_bytes << rng.below(5);
+  limits.stream_window_shared_bytes_max = limits.stream_window_bytes_max / 2;
   limits.portal_chunk_bytes = std::size_t{1024} << rng.below(8);
   return limits;
 }
