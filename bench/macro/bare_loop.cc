@@ -1,8 +1,8 @@
 // The floor under a relay: receive, AES-256-GCM twice over 48 KiB pieces, send. No framing, no
 // routing, no io_uring; one thread, one epoll set.
 //
-//   bare_loop --listen PORT --to PORT [--bytes N] [--no-crypto]     both on 127.0.0.1
-//   bare_loop --listen PORT --echo [--bytes N]                      sends back what comes
+//   bare_loop --listen PORT --to PORT ... [--bytes N] [--no-crypto]   on 127.0.0.1, any number
+//   bare_loop --listen PORT --echo [--bytes N]                        sends back what comes
 //
 // Each piece is sealed and at once opened again under the same key and nonce, so that the
 // application behind it gets its bytes unchanged while the cipher does what a relay's open and seal
@@ -36,9 +36,13 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 48 << 10;  // what a portal puts into a frame
 
-struct Options {
+struct Hop {
   std::uint16_t listen = 0;
-  std::uint16_t to = 0;
+  std::uint16_t to = 0;  // 0: echo
+};
+
+struct Options {
+  std::vector<Hop> hops;
   std::size_t bytes = 1 << 20;
   bool crypto = true;
   bool echo = false;
@@ -71,9 +75,11 @@ class Cipher {
 
 using Memory = std::unique_ptr<std::uint8_t[]>;
 
-// One end of a connection and what waits to be sent to it. An echo's peer is itself.
+// One end of a connection and what waits to be sent to it (an echo's peer is itself), or a
+// listener.
 struct End {
   int fd = -1;
+  const Hop* hop = nullptr;  // listener
   End* peer = nullptr;
   Memory waiting;  // null: nothing waits
   std::size_t begin = 0;
@@ -92,18 +98,24 @@ class Loop {
     hot_ = take();
   }
   const char* cipher() const { return options_.crypto ? cipher_.name() : "none"; }
-  void run(int listener) {
-    watch(listener, nullptr, EPOLLIN);
+  void listen(int fd, const Hop& hop) {
+    listeners_.push_back(std::make_unique<End>());
+    listeners_.back()->fd = fd;
+    listeners_.back()->hop = &hop;
+    watch(fd, listeners_.back().get(), EPOLLIN);
+  }
+  void run() {
     std::array<epoll_event, 256> events;
     for (;;) {
       const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
       if (n < 0 && errno != EINTR) return;
       for (int i = 0; i < n; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
-        if (event.data.ptr == nullptr) {
-          accept_all(listener);
+        End& end = *static_cast<End*>(event.data.ptr);
+        if (end.hop != nullptr) {
+          accept_all(end.fd, *end.hop);
         } else {
-          note(*static_cast<End*>(event.data.ptr), event.events);
+          note(end, event.events);
         }
       }
       gone_.clear();  // no event of this round names them any more
@@ -123,23 +135,23 @@ class Loop {
     event.data.ptr = what;
     CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0);
   }
-  void accept_all(int listener) {
+  void accept_all(int listener, const Hop& hop) {
     for (;;) {
       const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
-      const int target = options_.echo ? -1 : dial();
-      if (!options_.echo && target < 0) {
+      const int target = hop.to == 0 ? -1 : dial(hop.to);
+      if (hop.to != 0 && target < 0) {
         close(fd);
         continue;
       }
       add(fd, target);
     }
   }
-  int dial() const {
+  static int dial(std::uint16_t port) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(options_.to);
+    to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // A target on loopback answers within the call, or not at all.
     sockaddr any;
@@ -244,6 +256,7 @@ class Loop {
   Cipher cipher_;
   Memory hot_;  // where the next receive goes
   std::vector<Memory> free_;
+  std::vector<std::unique_ptr<End>> listeners_;
   std::vector<std::unique_ptr<End>> gone_;
 };
 
@@ -275,16 +288,21 @@ bool parse(int count, char** words, Options& out) {
       out.crypto = false;
     } else if (word == "--echo") {
       out.echo = true;
-      out.crypto = false;
-    } else if ((word == "--listen" && number(value, out.listen)) ||
-               (word == "--to" && number(value, out.to)) ||
-               (word == "--bytes" && number(value, out.bytes))) {
+    } else if (word == "--listen" && number(value, out.hops.emplace_back().listen)) {
+      ++i;
+    } else if (word == "--to" && !out.hops.empty() && number(value, out.hops.back().to)) {
+      ++i;
+    } else if (word == "--bytes" && number(value, out.bytes)) {
       ++i;
     } else {
       return false;
     }
   }
-  return out.listen > 0 && (out.to > 0) != out.echo && out.bytes >= 1024 && out.bytes <= 64 << 20;
+  if (out.echo) out.crypto = false;
+  for (const Hop& hop : out.hops) {
+    if ((hop.to == 0) != out.echo) return false;
+  }
+  return !out.hops.empty() && out.bytes >= 1024 && out.bytes <= 64 << 20;
 }
 
 }  // namespace
@@ -293,8 +311,8 @@ int main(int count, char** words) {
   Options options;
   if (!parse(count, words, options)) {
     std::fprintf(stderr,
-                 "usage: bare_loop --listen PORT (--to PORT [--no-crypto] | --echo) "
-                 "[--bytes 16384..2097152]\n");
+                 "usage: bare_loop (--listen PORT --to PORT)... [--no-crypto] [--bytes N]\n"
+                 "       bare_loop --listen PORT --echo [--bytes N]\n");
     return 2;
   }
   rlimit files{};
@@ -303,13 +321,16 @@ int main(int count, char** words) {
     setrlimit(RLIMIT_NOFILE, &files);
   }
   Loop loop(options);
-  const int listener = listen_on(options.listen);
-  if (listener < 0) {
-    std::perror("bare_loop: listen");
-    return 1;
+  for (const Hop& hop : options.hops) {
+    const int fd = listen_on(hop.listen);
+    if (fd < 0) {
+      std::perror("bare_loop: listen");
+      return 1;
+    }
+    loop.listen(fd, hop);
   }
   std::printf("bare_loop: %zu bytes per call, cipher %s\n", options.bytes, loop.cipher());
   std::fflush(stdout);
-  loop.run(listener);
+  loop.run();
   return 1;
 }

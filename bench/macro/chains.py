@@ -1,4 +1,7 @@
-"""What the application's bytes pass through. A chain has `roles` {name: pid}, `bulk_port` and `redis_port`."""
+"""The application's two ends, and the chains of nodes that its bytes pass through (other programs: proxies.py).
+
+A chain has `roles` {name: pid}, `bulk_port` and `redis_port`.
+"""
 
 import os
 import re
@@ -52,35 +55,19 @@ class Direct:
         self.bulk_port, self.redis_port = servers.iperf_port, servers.redis_port
 
 
-class HaProxy:
-    """One plain TCP hop with HAProxy's own defaults (one thread per core, no splicing)."""
-
-    def __init__(self, scene, servers):
-        self.bulk_port, self.redis_port = free_port(), free_port()
-        path = os.path.join(scene.path, "haproxy.cfg")
-        with open(path, "w", encoding="ascii") as file:
-            file.write("global\n  maxconn 1000\ndefaults\n  mode tcp\n  timeout connect 5s\n"
-                       "  timeout client 1h\n  timeout server 1h\n")
-            for name, port, target in (("bulk", self.bulk_port, servers.iperf_port),
-                                       ("redis", self.redis_port, servers.redis_port)):
-                file.write(f"listen {name}\n  bind 127.0.0.1:{port}\n  server s 127.0.0.1:{target}\n")
-        process = scene.spawn(["haproxy", "-db", "-f", path])
-        wait_until(lambda: listens(self.redis_port), 10, "haproxy to listen")
-        self.roles = {"proxy": process.pid}
-
-
 class Nodes:
-    """Inlet, outlet and perhaps a relay, all of one kind, each a process with its own home."""
+    """Inlet, outlet and perhaps a relay, all of one kind, each a process with its own home. `io`: weir's WEIR_IO."""
 
-    def __init__(self, scene, servers, kind, topology):
-        outlet = scene.node(kind, "db")
+    def __init__(self, scene, servers, kind, topology, io=None):
+        self.scene, self.kind, self.io = scene, kind, io
+        outlet = self.node("db")
         outlet.outlet(servers.iperf_port, name="bulk")
         outlet.outlet(servers.redis_port, name="redis")
-        inlet = scene.node(kind, "app")
+        inlet = self.node("app")
         self.roles = {"inlet": inlet.pid}
         route = outlet.address
         if topology != "none":
-            relay = scene.node(kind, "relay")
+            relay = self.node("relay")
             route = relay.address + ("/secure/api" if topology == "secure" else "")
             outlet.relay("db", route)
             route += "/service/forward_to_db"
@@ -88,6 +75,24 @@ class Nodes:
         self.roles["outlet"] = outlet.pid
         self.bulk_port = inlet.inlet(route + "/secure/api/service/bulk")
         self.redis_port = inlet.inlet(route + "/secure/api/service/redis")
+
+    def node(self, name):
+        home = self.scene.home(self.kind)
+        if self.io:
+            home.environment["WEIR_IO"] = self.io
+        return self.scene.node(self.kind, name, home)
+
+
+def io_back_end(pid):
+    """What a weir node really uses: io_uring is left for epoll where the machine has none."""
+    folder = f"/proc/{pid}/fd"
+    for descriptor in os.listdir(folder):
+        try:
+            if "io_uring" in os.readlink(os.path.join(folder, descriptor)):
+                return "io_uring"
+        except OSError:
+            pass
+    return "epoll"
 
 
 def stop_half_made(scene):
