@@ -9,10 +9,11 @@ import csv
 import io
 import json
 import os
+import socket
 import subprocess
 import time
 
-from chains import Failure, listens, wait_until
+from chains import Failure, listens, memory, wait_until
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 GRACE_S = 30
@@ -99,19 +100,55 @@ def bulk(chain, servers, amount, _unused=None):
     return sample
 
 
-def redis(chain, servers, requests, connections):
-    """SET of 64 bytes, one request in flight on each connection."""
-    meter = Meter({**chain.roles, "redis-server": servers.redis.pid})
+# connections, requests in flight on each, and whether a connection lives longer than one request
+REDIS_SHAPES = {"redis-1": (1, 1, True), "redis-50": (50, 1, True), "redis-50x16": (50, 16, True), "connect": (50, 1, False)}
+
+
+def redis(chain, servers, load, requests):
+    """SET of 64 bytes."""
+    connections, in_flight, keep = REDIS_SHAPES[load]
+    roles = dict(chain.roles)
+    if "server" not in roles:
+        roles["server"] = servers.redis.pid
+    meter = Meter(roles)
     out, client_s = run(["redis-benchmark", "-p", str(chain.redis_port), "-t", "set", "-d", "64", "-c", str(connections),
-                         "-n", str(requests), "--csv"], GRACE_S)
+                         "-P", str(in_flight), "-k", "1" if keep else "0", "-n", str(requests), "--csv"], GRACE_S)
     sample = meter.stop([client_s])
     row = next((r for r in csv.DictReader(io.StringIO(out)) if r.get("test") == "SET"), None)
     if row is None:
         raise Failure(f"redis-benchmark printed no SET row: {out[-200:]!r}")
-    server_s = sample["cpu_s"].pop("redis-server")
+    server_s = sample["cpu_s"].pop("server")
     sample.update(requests=requests, requests_per_s=float(row["rps"]),
                   p50_ms=float(row["p50_latency_ms"]), p99_ms=float(row["p99_latency_ms"]),
                   application_cpu_us_per_request=(client_s + server_s) / requests * 1e6,
                   cpu_us_per_request={role: s / requests * 1e6 for role, s in sample["cpu_s"].items()})
     sample["generator_share"] = max(sample["generator_share"], server_s / (requests / sample["requests_per_s"]))
     return sample
+
+
+def tunnels(chain, count, hold_s):
+    """Memory and CPU of each process while that many connections are open and silent. Only the first time of a chain tells:
+    what a process has grown by it keeps."""
+    before = {role: memory(pid) for role, pid in chain.roles.items()}
+    opened = []
+    try:
+        for _ in range(count):
+            one = socket.create_connection(("127.0.0.1", chain.redis_port), 10)
+            opened.append(one)
+            one.sendall(b"PING\r\n")
+            if not one.recv(64).startswith(b"+PONG"):
+                raise Failure(f"tunnel {len(opened)} did not answer")
+        time.sleep(hold_s)                                  # receive buffers go back within a second or so
+        meter = Meter(chain.roles)
+        time.sleep(hold_s)
+        used = meter.stop([0.0])
+        after = {role: memory(pid) for role, pid in chain.roles.items()}
+    except OSError as error:
+        raise Failure(f"tunnel {len(opened)}: {error}") from error
+    finally:
+        for one in opened:
+            one.close()
+    return {"tunnels": count, "other_share": used["other_share"],
+            "kib_per_tunnel": {role: (after[role]["resident_mb"] - before[role]["resident_mb"]) * 1e6 / 1024 / count
+                               for role in after},
+            "cpu_ms_per_s": {role: s * 1000 / hold_s for role, s in used["cpu_s"].items()}}

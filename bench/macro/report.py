@@ -1,87 +1,32 @@
-"""Medians and spreads of the samples as Markdown; the machine card; the raw results as JSON."""
+"""Medians and deviations of the samples as Markdown, and the raw results as JSON."""
 
-import datetime
-import hashlib
-import os
-import platform
-import re
+import json
 import statistics
-import subprocess
 
-from chains import ROOT, TOPOLOGIES
+import targets
+from peers import label
 
 LIMITED_SHARE = 0.9         # of a core: from here on the application itself was the limit
 ROLES = ("inlet", "relay or proxy", "outlet")
 
 
-def first_line(words):
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
-    return next((line.strip() for line in text.splitlines() if line.strip()), None)
-
-
-def git(*words):
-    try:
-        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-
-
-def cpu_model():
-    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-        text = file.read()
-    model = re.search(r"^(?:model name|Model)\s*:\s*(.*)$", text, re.M)
-    flags = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, re.M)
-    known = [f for f in ("avx2", "avx512f", "vaes", "vpclmulqdq", "aes") if flags and f in flags.group(1).split()]
-    return f"{model.group(1).strip() if model else platform.machine()} ({', '.join(known)})"
-
-
-def machine_card(binaries):
-    """Facts that a reader needs to judge the figures. `binaries`: {kind: path}."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        memory_gb = int(re.search(r"MemTotal:\s+(\d+)", file.read()).group(1)) * 1024 / 1e9
-    changed = bool(git("status", "--porcelain", "--untracked-files=no"))
-    card = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"),
-            "cpu": cpu_model(), "cores": os.cpu_count(), "memory": f"{memory_gb:.1f} GB",
-            "kernel": platform.release(),
-            "commit": (git("rev-parse", "--short", "HEAD") or "unknown") + (", tree changed" if changed else ""),
-            "load average before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
-            "WEIR_IO": os.environ.get("WEIR_IO", "default")}
-    for kind, path in binaries.items():
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:12] if hasattr(hashlib, "file_digest") \
-                else hashlib.sha256(file.read()).hexdigest()[:12]
-        built = datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.timezone.utc)
-        card[kind] = f"{first_line([path, '--version'])}, sha256 {digest}, built {built.isoformat(timespec='minutes')}"
-    for name, words in (("haproxy", ["haproxy", "-v"]), ("iperf3", ["iperf3", "--version"]),
-                        ("redis", ["redis-server", "--version"])):
-        card[name] = first_line(words) or "not installed"
-    return card
+def deviation(values):
+    """Median absolute deviation: one bad round does not move it."""
+    middle_value = statistics.median(values)
+    return statistics.median(abs(value - middle_value) for value in values)
 
 
 def middle(values, digits):
-    """`median (min-max)`."""
+    """`median ±deviation`."""
     values = list(values)
     if not values:
         return "-"
     text = f"{statistics.median(values):,.{digits}f}"
-    if len(values) > 1:
-        text += f" ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
-    return text
+    return f"{text} ±{deviation(values):,.{digits}f}" if len(values) > 1 else text
 
 
 def good(cell):
     return [sample for sample in cell["samples"] if "error" not in sample]
-
-
-def label(cell):
-    names = {"direct": "direct", "haproxy": "HAProxy, one plain hop"}
-    if cell["peer"] in names:
-        return names[cell["peer"]]
-    return f"**{cell['peer']}** {TOPOLOGIES[cell['topology']]}"
 
 
 def table(head, rows):
@@ -94,31 +39,62 @@ def of_role(samples, key, role):
     return [value for s in samples for name, value in s[key].items() if name in role.split(" or ")]
 
 
+def by_roles(samples, key, digits):
+    cells = (middle(of_role(samples, key, role), digits) for role in ROLES)
+    return ["" if cell == "-" else cell for cell in cells]
+
+
 def limited(samples):
     return " ≥" if samples and statistics.median(s["generator_share"] for s in samples) >= LIMITED_SHARE else ""
 
 
-def bulk_rows(cells):
-    for cell in cells:
-        samples = good(cell)
-        yield [label(cell), middle((s["gbit_per_s"] for s in samples), 2) + limited(samples),
-               *(middle(of_role(samples, "cpu_s_per_gb", role), 2) for role in ROLES),
-               middle((s["application_cpu_s_per_gb"] for s in samples), 2)]
+def bulk_row(cell, samples, _direct):
+    return [label(cell), middle((s["gbit_per_s"] for s in samples), 2) + limited(samples), *by_roles(samples, "cpu_s_per_gb", 2),
+            middle((s["application_cpu_s_per_gb"] for s in samples), 2)]
 
 
-def redis_rows(cells):
-    for cell in cells:
-        samples = good(cell)
-        yield [label(cell), middle((s["requests_per_s"] for s in samples), 0) + limited(samples),
-               middle((s["p50_ms"] for s in samples), 2), middle((s["p99_ms"] for s in samples), 2),
-               *(middle(of_role(samples, "cpu_us_per_request", role), 1) for role in ROLES)]
+def single_row(cell, samples, direct):
+    added = [s["p50_ms"] - direct[s["round"]]["p50_ms"] for s in samples if s["round"] in direct]
+    return [label(cell), middle((s["p50_ms"] for s in samples), 3), middle(added, 3) if cell["peer"] != "direct" else "",
+            middle((s["p99_ms"] for s in samples), 3), *by_roles(samples, "cpu_us_per_request", 1)]
 
 
-def idle_rows(cells):
-    for cell in cells:
-        samples = good(cell)
-        yield [f"**{cell['peer']}**", middle((s["resident_mb"] for s in samples), 1),
-               middle((s["anonymous_mb"] for s in samples), 1), middle((s["threads"] for s in samples), 0)]
+def many_row(cell, samples, direct):
+    share = [s["requests_per_s"] / direct[s["round"]]["requests_per_s"] for s in samples if s["round"] in direct]
+    return [label(cell), middle((s["requests_per_s"] for s in samples), 0) + limited(samples),
+            middle(share, 2) if cell["peer"] != "direct" else "", middle((s["p50_ms"] for s in samples), 2),
+            middle((s["p99_ms"] for s in samples), 2), *by_roles(samples, "cpu_us_per_request", 1)]
+
+
+def tunnels_row(cell, samples, _direct):
+    return [label(cell), *by_roles(samples, "kib_per_tunnel", 1), *by_roles(samples, "cpu_ms_per_s", 1)]
+
+
+def idle_row(cell, samples, _direct):
+    return [label(cell), middle((s["resident_mb"] for s in samples), 1), middle((s["anonymous_mb"] for s in samples), 1),
+            middle((s["threads"] for s in samples), 0)]
+
+
+def many_head(what, unit):
+    return [what, f"{unit}s/s", "x direct", "p50 ms", "p99 ms", *(f"{role} us/{unit}" for role in ROLES)]
+
+
+TABLES = {
+    "bulk": (["bulk, iperf3, 1 connection", "Gbit/s", *(f"{role} cpu-s/GB" for role in ROLES), "application"], bulk_row),
+    "redis-1": (["redis SET 64 B, 1 connection", "p50 ms", "added to direct", "p99 ms", *(f"{r} us/request" for r in ROLES)],
+                single_row),
+    "redis-50": (many_head("redis SET 64 B, 50 connections", "request"), many_row),
+    "redis-50x16": (many_head("redis SET 64 B, 50 connections, 16 in flight each", "request"), many_row),
+    "connect": (many_head("a new connection for each request, 50 at a time", "connection"), many_row),
+    "tunnels": (["silent connections", *(f"{role} KiB each" for role in ROLES), *(f"{role} CPU ms/s" for role in ROLES)],
+                tunnels_row),
+    "idle": (["idle node", "resident MB", "anonymous MB", "threads"], idle_row)}
+
+
+def load_table(load, cells):
+    head, row = TABLES[load]
+    direct = next(({s["round"]: s for s in good(c)} for c in cells if c["peer"] == "direct"), {})
+    return table(head, [row(cell, good(cell), direct) for cell in cells])
 
 
 def ratio_rows(cells):
@@ -127,27 +103,25 @@ def ratio_rows(cells):
     for (load, topology, peer), ours in rounds.items():
         theirs = rounds.get((load, topology, "ockam"), {})
         pairs = [(s, theirs[number]) for number, s in ours.items() if number in theirs]
-        if peer != "weir" or load == "idle" or not pairs:
+        if peer != "weir" or load in ("idle", "tunnels") or not pairs:
             continue
-        speed, cost = {"bulk": ("gbit_per_s", "cpu_s_per_gb"), "redis": ("requests_per_s", "cpu_us_per_request")}[load]
-        yield [f"{load}, {TOPOLOGIES[topology]}", middle((a[speed] / b[speed] for a, b in pairs), 2),
+        speed, cost = ("gbit_per_s", "cpu_s_per_gb") if load == "bulk" else ("requests_per_s", "cpu_us_per_request")
+        yield [f"{load}, {topology}", middle((a[speed] / b[speed] for a, b in pairs), 2),
                *(middle((a[cost][role] / b[cost][role] for a, b in pairs if b[cost].get(role)), 2)
                  for role in ("inlet", "relay", "outlet"))]
 
 
 def markdown(result):
     cells = [cell for cell in result["cells"] if cell["samples"]]
-    by_load = {load: [c for c in cells if c["load"] == load] for load in ("bulk", "redis", "idle")}
-    parts = [
-        table(["bulk, iperf3", "Gbit/s", *(f"{role} cpu-s/GB" for role in ROLES), "application"],
-              list(bulk_rows(by_load["bulk"]))),
-        table([f"redis SET 64 B, {result['connections']} connections", "requests/s", "p50 ms", "p99 ms",
-               *(f"{role} us/request" for role in ROLES)], list(redis_rows(by_load["redis"]))),
-        table(["idle node", "resident MB", "anonymous MB", "threads"], list(idle_rows(by_load["idle"]))),
-        table(["weir / ockam, same round", "speed", *(f"{role} CPU" for role in ("inlet", "relay", "outlet"))],
-              list(ratio_rows(cells)))]
-    notes = [f"Median (min-max) of {result['rounds_done']} round(s) of about {result['seconds']:g} s, peers in turn."]
-    if any(limited(good(c)) for c in by_load["bulk"] + by_load["redis"]):
+    parts = [load_table(load, [c for c in cells if c["load"] == load]) for load in TABLES
+             if any(c["load"] == load for c in cells)]
+    parts += [table(["weir / Ockam, same round", "speed", *(f"{role} CPU" for role in ("inlet", "relay", "outlet"))],
+                    list(ratio_rows(cells))),
+              table(["target (docs/design/PERFORMANCE.md)", "wanted", "here", ""], list(targets.rows(cells, good, middle, result["seconds"] is not None)))]
+    length = f"{result['seconds']:g} s" if result["seconds"] else "a moment (--quick: no figure of it means anything)"
+    notes = [f"Median ± median absolute deviation of {result['rounds_done']} round(s) of about {length}, peers in turn; silent "
+             "connections: once, first of all. E2E: secure channel between the ends; SC relay: opens one and seals another."]
+    if any(limited(good(c)) for c in cells if c["load"] not in ("idle", "tunnels")):
         notes.append("≥: the application used a whole core, the figure is a lower bound.")
     shares = [s["other_share"] for c in cells for s in good(c) if "other_share" in s]
     if shares:
@@ -156,3 +130,20 @@ def markdown(result):
     notes += [f"FAILED {words}" for words in failed] + [f"Skipped {words}." for words in result["skipped"]]
     card = "\n".join(f"- {name}: {value}" for name, value in result["machine"].items())
     return "\n".join([part for part in parts if part]) + "\n" + "  \n".join(notes) + "\n\n" + card + "\n"
+
+
+def rounded(value):
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return {k: rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def raw(result):
+    """JSON with one sample a line, so that it can be read and compared."""
+    lines = [f" {json.dumps(name)}: {json.dumps(value)}," for name, value in result.items() if name != "cells"]
+    lines.append(' "cells": [')
+    for number, cell in enumerate(result["cells"]):
+        head = ", ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in cell.items() if k != "samples")
+        samples = ",\n".join(f"   {json.dumps(rounded(s), ensure_ascii=False)}" for s in cell["samples"])
+        lines.append(f'  {{{head}, "samples": [\n{samples}\n  ]}}' + ("," if number + 1 < len(result["cells"]) else ""))
+    return "{\n" + "\n".join(lines) + "\n ]\n}\n"
