@@ -162,7 +162,9 @@ bool Channels::seal(std::uint32_t index, Packet& packet) {
   channel.crypto.seal(shard_.aead, shard_.keys, segments, nonce, packet.append(kAeadTagBytes));
   packet.head_begin = nonce;
   packet.onward = RouteRef::of(channel.route);
+  packet.next = &shard_.table.at(channel.user.entry);  // it is passable
   packet.ret = {};
+  packet.origin = nullptr;
   packet.foreign = false;
   shard_.counters.add(Counter::kFramesSealed);
   return true;
@@ -212,8 +214,8 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
   if (channel.responder && nonce > channel.roam_nonce) roam(channel, packet.ret, nonce);
   if (scratch) packet.route_hold = std::move(scratch);
   packet.onward = RouteRef::of(inner.onward);
-  packet.ret = {shard_.table.at(channel.encryptor_entry).encoded_bytes(), 1, inner.ret.items,
-                inner.ret.count};
+  packet.origin = &shard_.table.at(channel.encryptor_entry);
+  packet.ret = {packet.origin->encoded_bytes(), 1, inner.ret.items, inner.ret.count};
   packet.payload = inner.payload;
   packet.payload_room =
       static_cast<std::uint32_t>(frame_end - (inner.payload.data() + inner.payload.size()));

@@ -1,5 +1,7 @@
 #include "dataplane/channel/channel_crypto.h"
 
+#include <optional>
+
 #include "base/check.h"
 
 namespace weir {
@@ -65,12 +67,13 @@ DropReason ChannelCrypto::open(const Aead& aead, KeyCache& cache, MutableByteSpa
   if (choice == KeyChoice::kReject) return DropReason::kChannelWindow;
   const std::uint32_t direction = serial_ * 2 + 1;
   const std::uint64_t interval = nonce / kRekeyInterval;
-  Secret<32> next;
+  std::optional<Secret<32>> next;
   const Secret<32>* key = &current_key_;
   if (choice == KeyChoice::kPrevious) key = &previous_key_;
   if (choice == KeyChoice::kNext) {
-    aead_next_key(aead, cache.get(direction, rekeys_, current_key_.span()), next);
-    key = &next;
+    next.emplace();
+    aead_next_key(aead, cache.get(direction, rekeys_, current_key_.span()), *next);
+    key = &*next;
   }
   OpenJob job{&cache.get(direction, interval, key->span()),
               nonce,
@@ -83,7 +86,7 @@ DropReason ChannelCrypto::open(const Aead& aead, KeyCache& cache, MutableByteSpa
   commit(nonce);
   if (choice == KeyChoice::kNext) {
     previous_key_ = current_key_;
-    current_key_ = next;
+    current_key_ = *next;
     has_previous_ = true;
     ++rekeys_;
   }

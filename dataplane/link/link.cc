@@ -291,8 +291,8 @@ void Links::handle_frame(Link& link, MutableByteSpan body) {
   if (parsed != wire::ParseResult::kOk) return close(link, DropReason::kMalformedFrame);
   if (message.onward.empty()) return shard_.counters.drop(DropReason::kHeartbeat);
   packet.onward = RouteRef::of(message.onward);
-  packet.ret = {shard_.table.at(link.sender_entry).encoded_bytes(), 1, message.ret.items,
-                message.ret.count};
+  packet.origin = &shard_.table.at(link.sender_entry);
+  packet.ret = {packet.origin->encoded_bytes(), 1, message.ret.items, message.ret.count};
   packet.payload = message.payload;
   packet.payload_room = static_cast<std::uint32_t>(body.data() + body.size() -
                                                    (packet.payload.data() + packet.payload.size()));

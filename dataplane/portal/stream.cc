@@ -225,8 +225,8 @@ void Portals::give_credit(Stream& stream) {
   const std::uint64_t most =
       shares ? limits.stream_window_shared_bytes_max : limits.stream_window_bytes_max;
   if (stream.tx.empty()) stream.window *= 2;
-  stream.window = std::min({stream.window, std::max(most, limits.stream_window_bytes),
-                            limits.stream_window_bytes_max});
+  stream.window = std::min(
+      {stream.window, std::max(most, limits.stream_window_bytes), limits.stream_window_bytes_max});
   const std::uint64_t before = stream.receive_limit;
   stream.receive_limit = std::max(before, consumed + stream.window);
   std::uint8_t bytes[wire::kPortalControlBytesMax];

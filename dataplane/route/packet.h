@@ -52,9 +52,14 @@ struct RouteRef {
   }
 };
 
+struct Entry;
+
 struct Packet {
   RouteRef onward;
   RouteRef ret;
+  // What the first hop of `onward` and of `ret` name, where that is known without a look-up.
+  Entry* next = nullptr;
+  Entry* origin = nullptr;
   std::uint8_t* head_begin = nullptr;
   std::uint8_t* head_end = nullptr;  // = begin of the tail
   std::uint8_t* tail_end = nullptr;

@@ -32,14 +32,17 @@ bool Router::drop(Packet& packet, DropReason reason) {
 bool Router::dispatch(Packet& packet, FlowId open_for) {
   for (std::uint32_t hops = 0; hops < shard_.config.limits.local_hops_max; ++hops) {
     if (packet.onward.empty()) return drop(packet, DropReason::kEmptyRoute);
-    const wire::AddressView to = packet.onward.front();
-    if (to.type != wire::kTypeLocal) return drop(packet, DropReason::kForeignTransport);
-    Entry* entry = shard_.table.find(to.value);
+    Entry* entry = std::exchange(packet.next, nullptr);
     if (entry == nullptr) {
-      const auto owner = shard_of(to.value);
-      if (owner && *owner != shard_.config.id && *owner < shard_.config.shard_count)
-        return shard_.crossing.send(*owner, packet, open_for);
-      return drop(packet, DropReason::kUnknownAddress);
+      const wire::AddressView to = packet.onward.front();
+      if (to.type != wire::kTypeLocal) return drop(packet, DropReason::kForeignTransport);
+      entry = shard_.table.find(to.value);
+      if (entry == nullptr) {
+        const auto owner = shard_of(to.value);
+        if (owner && *owner != shard_.config.id && *owner < shard_.config.shard_count)
+          return shard_.crossing.send(*owner, packet, open_for);
+        return drop(packet, DropReason::kUnknownAddress);
+      }
     }
     if (open_for != kNoFlow) {
       if (entry->flows.size() < shard_.config.limits.reply_gates_per_worker_max) {
@@ -66,6 +69,7 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
       case EntryKind::kEcho:
         packet.onward = packet.ret;
         packet.ret = {{}, 0, entry->encoded_bytes(), 1};
+        packet.origin = entry;
         packet.foreign = false;
         continue;
       case EntryKind::kHop:
@@ -73,6 +77,7 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
         if (!prepend(packet, packet.ret, entry->encoded_bytes(), 1)) {
           return drop(packet, DropReason::kMemory);
         }
+        packet.origin = entry;
         packet.foreign = false;
         continue;
       case EntryKind::kControl:
@@ -108,8 +113,11 @@ bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
     return drop(packet, DropReason::kMemory);
   }
   if (!packet.ret.empty()) {
-    const wire::AddressView back = packet.ret.front();
-    Entry* previous = back.type == wire::kTypeLocal ? shard_.table.find(back.value) : nullptr;
+    Entry* previous = packet.origin;
+    if (previous == nullptr) {
+      const wire::AddressView back = packet.ret.front();
+      if (back.type == wire::kTypeLocal) previous = shard_.table.find(back.value);
+    }
     if (previous != nullptr) {
       if (!shard_.table.allowed(relay.forward_flow, *previous) &&
           previous->flows.size() < shard_.config.limits.reply_gates_per_worker_max) {
@@ -118,8 +126,20 @@ bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
       open_for = shard_.flow_behind(*previous);
     }
   }
+  if (relay.forward.count != 0) packet.next = next_of(relay);
   packet.foreign = false;
   return true;
+}
+
+Entry* Router::next_of(Relay& relay) {
+  Entry* next = shard_.table.find(relay.next_entry, relay.next_generation);
+  if (next != nullptr) return next;
+  const wire::AddressView first = wire::canonical_address(relay.forward.items);
+  next = first.type == wire::kTypeLocal ? shard_.table.find(first.value) : nullptr;
+  if (next == nullptr) return nullptr;
+  relay.next_entry = next->index;
+  relay.next_generation = next->generation;
+  return next;
 }
 
 bool Router::to_link(std::uint32_t index, Packet& packet) {

@@ -21,6 +21,9 @@ struct Relay {
   EncodedRoute forward;  // empty: a forwarder without a connection now, a relay of a local client
   FlowId forward_flow = kNoFlow;
   bool forwarder = false;
+  // What `forward` led to last time.
+  std::uint32_t next_entry = 0;
+  std::uint32_t next_generation = 0;
 };
 
 // A worker that hands messages to control one at a time; the rest is parked, bounded.
@@ -55,6 +58,7 @@ class Router {
 
  private:
   bool relay(Entry& entry, Packet& packet, FlowId& open_for);
+  Entry* next_of(Relay& relay);
   bool to_link(std::uint32_t link, Packet& packet);
   bool to_control(Entry& entry, Packet& packet);
   bool drop(Packet& packet, DropReason reason);

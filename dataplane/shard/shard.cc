@@ -387,8 +387,8 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
                                                              : portals.at(owner.object).socket;
   while (!queue.in_flight && !queue.empty()) {
     if (queue.vectors == nullptr)
-      queue.vectors =
-          pool.take(queue.item_count * 2 > kFewVectors ? BufferClass::kMedium : BufferClass::kSmall);
+      queue.vectors = pool.take(queue.item_count * 2 > kFewVectors ? BufferClass::kMedium
+                                                                   : BufferClass::kSmall);
     // What waits for a stuck peer may hold all of a class; the others must still be served.
     if (queue.vectors == nullptr) queue.vectors = pool.take_at_least(kFewVectors * sizeof(iovec));
     if (queue.vectors == nullptr) {
