@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "dataplane/route/address_space.h"
 #include "dataplane/shard/shard.h"
 #include "dataplane/wire/channel_message.h"
 
@@ -44,7 +45,7 @@ void Channels::install(InstallChannel&& command) {
   channel.crypto = ChannelCrypto(next_serial_++, command.send_key, command.receive_key);
   channel.user.kind = RouteUser::Kind::kChannel;
   channel.user.object = channel.index;
-  set_route(channel, std::move(command.route));
+  set_route(channel, std::move(command.route), kNoFlow);
   std::deque<MessageEvent> parked = shard_.router.take_parked(*decryptor);
   decryptor->kind = EntryKind::kDecryptor;
   decryptor->object = channel.index;
@@ -70,14 +71,37 @@ void Channels::install(InstallChannel&& command) {
   }
 }
 
-void Channels::set_route(Channel& channel, EncodedRoute route) {
+void Channels::leave_remote(Channel& channel) {
+  if (channel.remote_flow == kNoFlow) return;
+  const auto at = by_remote_flow_.find(channel.remote_flow);
+  std::erase(at->second, channel.index);
+  if (at->second.empty()) by_remote_flow_.erase(at);
+  channel.remote_flow = kNoFlow;
+}
+
+void Channels::flow_gone(FlowId flow) {
+  const auto at = by_remote_flow_.find(flow);
+  if (at == by_remote_flow_.end()) return;
+  const std::vector<std::uint32_t> channels = at->second;
+  for (const std::uint32_t index : channels) orphan(index);
+}
+
+void Channels::set_route(Channel& channel, EncodedRoute route, FlowId via) {
   shard_.table.remove_user(channel.user);
+  leave_remote(channel);
   channel.route = std::move(route);
   channel.peer_at = last_hop_at(channel.route);
   const wire::AddressView first = wire::canonical_address(channel.route.items);
   Entry* entry = first.type == wire::kTypeLocal ? shard_.table.find(first.value) : nullptr;
-  const bool orphaned = entry == nullptr;
-  if (entry != nullptr) AddressTable::add_user(*entry, channel.user);
+  if (entry != nullptr) {
+    AddressTable::add_user(*entry, channel.user);
+  } else if (const auto owner = shard_of(first.value);
+             first.type == wire::kTypeLocal && owner && *owner != shard_.config.id &&
+             *owner < shard_.config.shard_count && via >> FlowIds::kBits == *owner) {
+    channel.remote_flow = via;
+    by_remote_flow_[via].push_back(channel.index);
+  }
+  const bool orphaned = entry == nullptr && channel.remote_flow == kNoFlow;
   if (orphaned != channel.orphaned) shard_.emit(ChannelOrphaned{channel.id, orphaned});
   if (orphaned && !channel.orphaned) {
     shard_.timers.set({shard_.now_ns + channel.linger_ms * kNsPerMs, Timer::Kind::kLinger,
@@ -91,6 +115,7 @@ void Channels::set_route(Channel& channel, EncodedRoute route) {
 void Channels::orphan(std::uint32_t index) {
   Channel& channel = channels_.at(index);
   shard_.table.remove_user(channel.user);
+  leave_remote(channel);
   if (channel.orphaned) return;
   channel.orphaned = true;
   shard_.timers.set({shard_.now_ns + channel.linger_ms * kNsPerMs, Timer::Kind::kLinger,
@@ -119,8 +144,8 @@ void Channels::tell_users(Channel& channel, bool broken) {
 }
 
 bool Channels::passable(const Channel& channel, int depth) {
-  if (channel.orphaned || channel.user.entry == 0xffffffff) return false;
-  if (!channel.crypto.can_seal()) return false;
+  if (channel.orphaned || !channel.crypto.can_seal()) return false;
+  if (channel.user.entry == 0xffffffff) return channel.remote_flow != kNoFlow;
   const Entry& entry = shard_.table.at(channel.user.entry);
   if (entry.kind == EntryKind::kLink)
     return shard_.links.at(entry.object).state == Link::State::kOpen;
@@ -162,7 +187,7 @@ bool Channels::seal(std::uint32_t index, Packet& packet) {
   channel.crypto.seal(shard_.aead, shard_.keys, segments, nonce, packet.append(kAeadTagBytes));
   packet.head_begin = nonce;
   packet.onward = RouteRef::of(channel.route);
-  packet.next = &shard_.table.at(channel.user.entry);  // it is passable
+  if (channel.remote_flow == kNoFlow) packet.next = &shard_.table.at(channel.user.entry);
   packet.ret = {};
   packet.origin = nullptr;
   packet.foreign = false;
@@ -211,7 +236,8 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
     shard_.emit(ChannelRefresh{channel.id, to_bytes(inner.body)});
     return false;
   }
-  if (channel.responder && nonce > channel.roam_nonce) roam(channel, packet.ret, nonce);
+  if (channel.responder && nonce > channel.roam_nonce)
+    roam(channel, packet.ret, packet.flow, nonce);
   if (scratch) packet.route_hold = std::move(scratch);
   packet.onward = RouteRef::of(inner.onward);
   packet.origin = &shard_.table.at(channel.encryptor_entry);
@@ -231,7 +257,7 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
 }
 
 // docs/spec/02 section 6.7: answers follow a peer that came by another connection.
-void Channels::roam(Channel& channel, const RouteRef& outer, std::uint64_t nonce) {
+void Channels::roam(Channel& channel, const RouteRef& outer, FlowId via, std::uint64_t nonce) {
   channel.roam_nonce = nonce;
   const std::size_t prefix = channel.peer_at;
   const ByteSpan now = ByteSpan(channel.route.items).first(prefix);
@@ -246,7 +272,7 @@ void Channels::roam(Channel& channel, const RouteRef& outer, std::uint64_t nonce
                      channel.route.items.begin() + static_cast<std::ptrdiff_t>(prefix),
                      channel.route.items.end());
   route.count = outer.count() + 1;
-  set_route(channel, std::move(route));
+  set_route(channel, std::move(route), via);
 }
 
 void Channels::send_close_frame(Channel& channel) {
@@ -264,6 +290,7 @@ void Channels::send_close_frame(Channel& channel) {
 void Channels::end(Channel& channel, bool send_close, ChannelEnd why) {
   if (send_close) send_close_frame(channel);
   shard_.table.remove_user(channel.user);
+  leave_remote(channel);
   channel.crypto.forget(shard_.keys);
   const ControlId id = channel.id;
   by_id_.erase(id);

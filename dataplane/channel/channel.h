@@ -31,7 +31,9 @@ struct Channel {
   ChannelCrypto crypto;
   EncodedRoute route;         // to the peer's decryptor
   std::uint32_t peer_at = 0;  // where the peer's decryptor address starts in route.items
-  RouteUser user;             // of the first hop of `route`
+  RouteUser user;             // of the first hop of `route`, if that is on this shard
+  // The connection under the first hop if it is on another shard (the peer roamed there).
+  FlowId remote_flow = kNoFlow;
 };
 
 class Channels {
@@ -54,6 +56,8 @@ class Channels {
   Channel* find(std::uint32_t index, std::uint32_t generation) {
     return channels_.find(index, generation);
   }
+  // A connection of another shard has ended.
+  void flow_gone(FlowId flow);
   // The linger of an orphaned channel is over.
   void linger_over(std::uint32_t index, std::uint32_t generation);
   std::uint32_t size() const { return channels_.size(); }
@@ -63,17 +67,20 @@ class Channels {
  private:
   void end(Channel& channel, bool send_close, ChannelEnd why);
   void send_close_frame(Channel& channel);
-  void set_route(Channel& channel, EncodedRoute route);
-  void roam(Channel& channel, const RouteRef& outer_return, std::uint64_t nonce);
+  // `via`: the connection that the route came by, where known.
+  void set_route(Channel& channel, EncodedRoute route, FlowId via);
+  void roam(Channel& channel, const RouteRef& outer_return, FlowId via, std::uint64_t nonce);
   // False when some hop under the channel is missing, so that no nonce is wasted.
   bool passable(const Channel& channel, int depth);
 
   Shard& shard_;
   // Tells what runs inside: frames may be lost (true), or there is a connection again (false).
   void tell_users(Channel& channel, bool broken);
+  void leave_remote(Channel& channel);
 
   Slab<Channel> channels_;
   std::unordered_map<ControlId, std::uint32_t> by_id_;
+  std::unordered_map<FlowId, std::vector<std::uint32_t>> by_remote_flow_;  // few roam
   std::uint32_t next_serial_ = 1;
 };
 

@@ -31,6 +31,7 @@ Crossing::Crossing(Shard& shard, std::vector<Peer> peers)
     : shard_(shard), peers_(std::move(peers)), waiting_(peers_.size()) {}
 
 bool Crossing::busy() const {
+  if (!own_.empty()) return true;
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     const CrossRing* from = peers_[i].from;
     if (from != nullptr && (stalled() ? !from->returns.empty() : !from->empty())) return true;
@@ -108,6 +109,8 @@ bool Crossing::send(ShardId to, Packet& packet, FlowId open_for) {
 }
 
 void Crossing::receive() {
+  for (const CrossCredit& credit : own_) credit_back(credit);  // adds none: flush() does
+  own_.clear();
   bool left = false;
   for (std::size_t from = 0; from < peers_.size(); ++from) {
     CrossRing* ring = peers_[from].from;
@@ -166,7 +169,8 @@ void Crossing::deliver(CrossMessage& message, ShardId from) {
     case CrossMessage::Kind::kAcceptedStream:
       return shard_.portals.adopt(message.socket, message.portal, message.peer);
     case CrossMessage::Kind::kFlowGone:
-      return shard_.table.forget_flow(message.flow);
+      shard_.table.forget_flow(message.flow);
+      return shard_.channels.flow_gone(message.flow);
   }
 }
 
@@ -205,6 +209,11 @@ void Crossing::collect_returns() {
     waiting_[lent.owner].returns.push_back({lent.buffer, {}});
   shard_.pool.returns().clear();
   for (const CrossCredit& credit : shard_.items.due()) {
+    // It went out and came back.
+    if (credit.shard == shard_.config.id) {
+      own_.push_back(credit);
+      continue;
+    }
     auto& returns = waiting_[credit.shard].returns;
     if (!returns.empty() && same_source(returns.back().credit, credit)) {
       returns.back().credit.bytes += credit.bytes;

@@ -104,6 +104,7 @@ class Crossing {
     std::vector<CrossReturn> returns;
   };
   std::vector<Waiting> waiting_;
+  std::vector<CrossCredit> own_;
   bool has_memory();
 
   CrossCredit credit_;

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "allocation_counter.h"
-#include "shard_harness.h"
+#include "shard_far_end.h"
 
 namespace weir {
 namespace {
@@ -47,6 +47,7 @@ struct TwoShards : ::testing::Test {
   OneOfTwo second{1, down, up, first_io};
   std::vector<LinkUp> links;
   SocketAddress address;
+  bool orphaned = false;
   int a = -1;  // lives on the first shard
   int b = -1;  // on the second
 
@@ -88,6 +89,7 @@ struct TwoShards : ::testing::Test {
       one->shard.step(one->clock.now_ns() + kNsPerMs / 5);
       for (Event event; one->rings.events.pop(event);) {
         if (auto* up_event = std::get_if<LinkUp>(&event)) links.push_back(std::move(*up_event));
+        if (auto* lost = std::get_if<ChannelOrphaned>(&event)) orphaned = lost->orphaned;
         if (auto* listening = std::get_if<Listening>(&event)) address = listening->bound;
       }
     }
@@ -195,6 +197,63 @@ TEST_F(TwoShards, WhatWaitsForAConnectionThatEndsGivesItsCreditBack) {
   for (int i = 0; i < 300; ++i) step();
   EXPECT_EQ(first.shard.links.at(links[0].link.index).source.crossing_bytes, 0u);
   EXPECT_FALSE(first.shard.links.at(links[0].link.index).source.waits_for_credit);
+}
+
+TEST_F(TwoShards, AResponderAnswersAPeerThatCameByAConnectionOfAnotherShard) {
+  AddWorker handshake;
+  handshake.address = channel_address(1, "de");
+  handshake.kind = WorkerKind::kHandshake;
+  handshake.allowed = {0xff000001};
+  ASSERT_TRUE(first.rings.commands.push(handshake));
+  AddWorker echo;
+  echo.address = "echo";
+  echo.kind = WorkerKind::kEcho;
+  echo.allowed = {kChannelListener};
+  ASSERT_TRUE(first.rings.commands.push(echo));
+  SeededRng rng(1);
+  const auto to_shard = Secret<32>::random(rng);
+  const auto from_shard = Secret<32>::random(rng);
+  FarEnd far;
+  far.crypto = ChannelCrypto(1, to_shard, from_shard);
+  InstallChannel install;
+  install.channel = 1;
+  install.decryptor = handshake.address;
+  install.encryptor = channel_address(1, "ec");
+  install.responder = true;
+  install.send_key = from_shard;
+  install.receive_key = to_shard;
+  install.route = route({links[0].sender, "far"});
+  install.flow = 0xff000101;
+  install.spawner = kChannelListener;
+  ASSERT_TRUE(first.rings.commands.push(std::move(install)));
+  step();
+
+  const auto ask = [&](int fd) {
+    const EncodedRoute onward = route({handshake.address});
+    const Bytes body = wire::encode_message(
+        {onward.items, onward.count}, {}, far.seal(route({"echo"}), route({"me"}), as_bytes("hi")));
+    Bytes bytes(4);
+    store_be32(bytes.data(), static_cast<std::uint32_t>(body.size()));
+    bytes.insert(bytes.end(), body.begin(), body.end());
+    EXPECT_EQ(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+    std::uint8_t answer[1024];
+    std::size_t got = 0;
+    for (int i = 0; i < 500; ++i) {
+      step();
+      const ssize_t n = recv(fd, answer + got, sizeof answer - got, 0);
+      if (n > 0) got += static_cast<std::size_t>(n);
+    }
+    return got;
+  };
+  EXPECT_GT(ask(a), 40u);
+  // The version byte was read with the first answer.
+  EXPECT_GT(ask(b), 40u) << "no answer by the other connection";
+  EXPECT_GT(ask(a), 40u) << "no answer after roaming back";
+  EXPECT_GT(ask(b), 40u);
+  ::close(std::exchange(b, -1));
+  for (int i = 0; i < 50; ++i) step();
+  EXPECT_TRUE(orphaned) << "the channel does not notice that its connection is gone";
 }
 
 }  // namespace
