@@ -33,7 +33,7 @@ void run(const std::vector<std::string>& words, const Terminal& terminal, int& e
   const Prepared prepared = prepare(words, read_stdin_line);
   if (prepared.wants_version) {
     write_stdout(fmt::format("    {} {} (speaks {})\n    compiled from {}\n", kProgramName,
-                             kVersionText, kSpeaksText, kSourceText));
+                             kVersionText, kSpeaksText, source_text()));
     return;
   }
   for (const auto& [name, value] : prepared.variables) ::setenv(name.c_str(), value.c_str(), 1);

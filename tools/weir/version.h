@@ -6,10 +6,8 @@ namespace weir::cli {
 inline constexpr char kProgramName[] = "weir";
 inline constexpr char kVersionText[] = "0.1.0";
 inline constexpr char kSpeaksText[] = "ockam 0.150.0";
-#ifdef WEIR_SOURCE_COMMIT
-inline constexpr char kSourceText[] = WEIR_SOURCE_COMMIT;
-#else
-inline constexpr char kSourceText[] = "a working tree";
-#endif
+// The commit that it was built from, as CMake saw it; only version.cc is compiled again for
+// another.
+const char* source_text();
 
 }  // namespace weir::cli
