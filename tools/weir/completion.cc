@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "tools/weir/commands.h"
 #include "tools/weir/context.h"
-#include "tools/weir/failure.h"
 #include "tools/weir/version.h"
 
 namespace weir::cli {
@@ -142,6 +143,97 @@ end
   return out + places + "\n" + lines;
 }
 
+// What one place takes: a word and what it is.
+struct Offer {
+  std::string word;
+  std::string about;
+  bool is_option = false;
+};
+
+std::vector<Offer> offers_of(const CommandSpec& command) {
+  std::vector<Offer> offers;
+  for (const CommandSpec& sub : command.subcommands) {
+    if (sub.is_built && !sub.is_hidden) offers.push_back({sub.name, sub.about, false});
+  }
+  for (const OptionSpec* spec : shown_options(command)) {
+    if (spec->letter != 0) offers.push_back({fmt::format("-{}", spec->letter), spec->help, true});
+    offers.push_back({"--" + spec->name, spec->help, true});
+  }
+  return offers;
+}
+
+// In Elvish and PowerShell a quote within quotes is written twice.
+std::string quoted_twice(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 2) {
+    text.insert(at, "'");
+  }
+  return "'" + text + "'";
+}
+
+std::string elvish_script(const CommandSpec& root) {
+  std::string places;
+  walk(root, kProgramName, [&](const CommandSpec& command, const std::string& path) {
+    places += fmt::format("    &{}= {{\n", quoted_twice(path));
+    for (const Offer& offer : offers_of(command)) {
+      places +=
+          fmt::format("      offer {} {}\n", quoted_twice(offer.word), quoted_twice(offer.about));
+    }
+    places += "    }\n";
+  });
+  return fmt::format(R"(set edit:completion:arg-completer[weir] = {{|@words|
+  fn offer {{|word about|
+    edit:complex-candidate $word &display=$word'  '$about
+  }}
+  var places = [
+{}  ]
+  var place = weir
+  for word $words[1..-1] {{
+    if (has-key $places $place' '$word) {{
+      set place = $place' '$word
+    }}
+  }}
+  $places[$place]
+}}
+)",
+                     places);
+}
+
+std::string powershell_script(const CommandSpec& root) {
+  std::string names;
+  std::string places;
+  walk(root, kProgramName, [&](const CommandSpec& command, const std::string& path) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", quoted_twice(path));
+    places += fmt::format("    {} {{\n", quoted_twice(path));
+    for (const Offer& offer : offers_of(command)) {
+      // PSReadLine takes -v and -V for one unless they are shown differently.
+      const bool upper = offer.word.back() >= 'A' && offer.word.back() <= 'Z';
+      places += fmt::format(
+          "      [CompletionResult]::new({}, {}, [CompletionResultType]::{}, {})\n",
+          quoted_twice(offer.word), quoted_twice(offer.word + (upper ? " " : "")),
+          offer.is_option ? "ParameterName" : "ParameterValue", quoted_twice(offer.about));
+    }
+    places += "      break\n    }\n";
+  });
+  return fmt::format(R"ps1(using namespace System.Management.Automation
+
+Register-ArgumentCompleter -Native -CommandName 'weir' -ScriptBlock {{
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $words = @($commandAst.CommandElements | ForEach-Object {{ $_.Extent.Text }})
+  $count = $words.Count
+  if ($wordToComplete) {{ $count-- }}
+  $names = @({})
+  $place = 'weir'
+  for ($i = 1; $i -lt $count; $i++) {{
+    if ($names -ccontains "$place $($words[$i])") {{ $place = "$place $($words[$i])" }}
+  }}
+  $offers = @(switch -CaseSensitive ($place) {{
+{}  }})
+  $offers.Where{{ $_.CompletionText -like "$wordToComplete*" }}
+}}
+)ps1",
+                     names, places);
+}
+
 void run_completion(Context& context, const Arguments& arguments) {
   const std::string& shell = arguments.text("shell");
   std::string script;
@@ -151,11 +243,10 @@ void run_completion(Context& context, const Arguments& arguments) {
     script = zsh_script(context.root());
   } else if (shell == "fish") {
     script = fish_script(context.root());
+  } else if (shell == "elvish") {
+    script = elvish_script(context.root());
   } else {
-    refuse_usage(
-        fmt::format("completion for {} is not built yet in weir (Ockam has it)\n\n"
-                    "  tip: bash, fish and zsh are",
-                    shell));
+    script = powershell_script(context.root());
   }
   write_stdout(script);
 }
