@@ -17,15 +17,8 @@ BufferPool::BufferPool(const BufferLimits& limits) : limits_(limits) {
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(memory != MAP_FAILED);
     memory_[c] = static_cast<std::uint8_t*>(memory);
-    headers_[c] = std::make_unique<Buffer[]>(count);
-    for (std::uint32_t i = count; i-- > 0;) {
-      Buffer& buffer = headers_[c][i];
-      buffer.data = memory_[c] + i * kBufferBytes[c];
-      buffer.capacity = static_cast<std::uint32_t>(kBufferBytes[c]);
-      buffer.size_class = static_cast<BufferClass>(c);
-      buffer.next = free_[c];
-      free_[c] = &buffer;
-    }
+    headers_[c].reset(static_cast<Buffer*>(std::calloc(count, sizeof(Buffer))));
+    CHECK(headers_[c] != nullptr);
   }
 }
 
@@ -35,12 +28,24 @@ BufferPool::~BufferPool() {
   }
 }
 
+Buffer* BufferPool::next_free(int c) {
+  if (Buffer* buffer = free_[c]; buffer != nullptr) {
+    free_[c] = std::exchange(buffer->next, nullptr);
+    return buffer;
+  }
+  if (fresh_[c] == limits_.count[c]) return nullptr;
+  const std::size_t i = fresh_[c]++;
+  Buffer* buffer = new (headers_[c].get() + i) Buffer;
+  buffer->data = memory_[c] + i * kBufferBytes[c];
+  buffer->capacity = static_cast<std::uint32_t>(kBufferBytes[c]);
+  buffer->size_class = static_cast<BufferClass>(c);
+  return buffer;
+}
+
 Buffer* BufferPool::take(BufferClass size_class) {
   const int c = static_cast<int>(size_class);
-  Buffer* buffer = free_[c];
+  Buffer* buffer = next_free(c);
   if (buffer == nullptr) return nullptr;
-  free_[c] = buffer->next;
-  buffer->next = nullptr;
   buffer->refs = 1;
   ++in_use_[c];
   peak_[c] = std::max(peak_[c], in_use_[c]);

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -79,7 +80,13 @@ class BufferPool {
   std::uint32_t in_use_[kBufferClasses] = {};
   std::uint32_t peak_[kBufferClasses] = {};     // since the last trim
   std::uint32_t touched_[kBufferClasses] = {};  // buffers that may have resident memory
-  std::unique_ptr<Buffer[]> headers_[kBufferClasses];
+  Buffer* next_free(int size_class);
+
+  struct Free {
+    void operator()(Buffer* headers) const { std::free(headers); }
+  };
+  std::unique_ptr<Buffer, Free> headers_[kBufferClasses];  // touched as far as ever in use
+  std::uint32_t fresh_[kBufferClasses] = {};               // from here on never used
   std::uint8_t* memory_[kBufferClasses] = {};
   static constexpr std::size_t kBorrowChunk = 256;
   Buffer* free_borrowed_ = nullptr;

@@ -135,7 +135,10 @@ void Shard::handle_event(IoEvent& event) {
 }
 
 void Shard::handle_commands() {
-  for (Command command; rings_.commands.pop(command);) run(std::move(command));
+  std::size_t taken = 0;
+  for (Command command; rings_.commands.pop(command); ++taken) run(std::move(command));
+  // Control may have more that did not fit.
+  if (taken >= rings_.commands.capacity() && wake_control_) wake_control_();
 }
 
 void Shard::run(Command&& command) {

@@ -35,8 +35,9 @@ namespace weir {
 
 // The rings of one shard; owned by the runtime (control/node/runtime) or the simulator.
 struct ShardRings {
-  SpscRing<Command> commands{4096};
-  SpscRing<Event> events{8192};
+  // 100 and 320 KB. A burst beyond waits with its sender, in order.
+  SpscRing<Command> commands{512};
+  SpscRing<Event> events{2048};
 };
 
 struct ShardConfig {

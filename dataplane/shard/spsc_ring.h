@@ -32,6 +32,7 @@ class SpscRing {
     tail_.store(tail + 1, std::memory_order_release);
     return true;
   }
+  std::size_t capacity() const { return mask_ + 1; }
   // Producer: free slots, at least.
   std::size_t room() {
     cached_head_ = head_.load(std::memory_order_acquire);

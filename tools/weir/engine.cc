@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "base/start_up_code.h"
 #include "control/http/status_endpoint.h"
 #include "control/identity/identities.h"
 #include "control/node/api/api_socket.h"
@@ -194,6 +195,7 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
     engine.node().set_api_handler(manager.handler());
     if (start.restore) engine.node().restore_all();
     if (Status ready = hooks.ready(start.record); !ready) return ready;
+    give_back_start_up_code();
     bool stop = false;
     engine.loop().watch(stop_fd, 1 /* EPOLLIN */, [&](std::uint32_t) { stop = true; });
     while (!stop) engine.turn();
