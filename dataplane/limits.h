@@ -32,7 +32,14 @@ struct ShardLimits {
   std::uint64_t stream_window_shared_bytes_max = 512 << 10;
   // Largest piece that a portal sends in one message: what a real outlet sends at most by itself.
   std::size_t portal_chunk_bytes = 128 << 10;
+  // For a Pong, and for the target of a stream that has none (skip-handshake).
   std::uint64_t pong_timeout_ns = 15 * kNsPerSecond;
+  // Data of a stream without a handshake that arrives before its target answers: what a path of 100
+  // ms and 300 Mbit/s has in flight; and of all such streams together.
+  std::size_t parked_stream_bytes_max = 4 << 20;
+  std::size_t parked_streams_bytes_max = 32 << 20;
+  // The route to a stream's other end; real ones have a few hundred bytes.
+  std::size_t stream_route_bytes_max = 4096;
   // A destination that takes nothing this long is closed: it holds other peers' frames.
   std::uint64_t stuck_ns = 20 * kNsPerSecond;
   // A frame above the bulk class must arrive within this: its buffer is one of few.

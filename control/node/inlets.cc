@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/portal/stream_reason.h"
+#include "dataplane/wire/cbor.h"
 
 namespace weir::control {
 namespace {
@@ -87,6 +88,7 @@ void Inlets::bound(const std::string& alias, const Listening& event) {
   };
   hooks.close = [this, &inlet] {
     inlet.up = {};
+    messenger_.cancel(std::exchange(inlet.proof, 0));
     connections_.close(std::exchange(inlet.connection, 0));
   };
   hooks.went_up = [this, &inlet] { route_up(inlet); };
@@ -118,16 +120,33 @@ void Inlets::open(Inlet& inlet, unsigned timeouts, Done<wire::Route> done) {
   ConnectOptions options;
   options.identity = inlet.request.identity;
   if (inlet.request.authorized) options.authorized = {*inlet.request.authorized};
-  options.channel_timeout_ms = channel_timeout_ms(timeouts, inlet.request.wait_for_outlet_ms);
+  const std::uint64_t timeout_ms = channel_timeout_ms(timeouts, inlet.request.wait_for_outlet_ms);
+  options.channel_timeout_ms = timeout_ms;
   options.link_timeout_ms = link_timeout_ms(timeouts);
   inlet.connection = connections_.open(
       inlet.request.to, std::move(options),
-      [&inlet, done = std::move(done)](Result<Connection> connection) {
+      [this, &inlet, timeout_ms, done = std::move(done)](Result<Connection> connection) {
         if (!connection) return done(pass(connection));
         inlet.up = *connection;
+        if (inlet.request.skip_handshake) return prove(inlet, timeout_ms, done);
         done(connection->ping_route);
       },
       [&inlet](const std::string& why) { inlet.session->lost(why); });
+}
+
+// The other end installs its keys after our last handshake message, and keeps little of what comes
+// before that. Streams with a handshake wait for an answer by themselves; the others must not be
+// the first to use a new channel.
+void Inlets::prove(Inlet& inlet, std::uint64_t timeout_ms, Done<wire::Route> done) {
+  Bytes payload;
+  wire::CborWriter(payload).u64(core_.rng.next_u64());
+  inlet.proof =
+      messenger_.request(joined(inlet.up.ping_route, kEchoAddress), std::move(payload), timeout_ms,
+                         [&inlet, done = std::move(done)](Result<Reply> reply) {
+                           inlet.proof = 0;
+                           if (!reply) return done(pass(reply));
+                           done(inlet.up.ping_route);
+                         });
 }
 
 void Inlets::route_up(Inlet& inlet) {

@@ -23,7 +23,7 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       services(core, workers, connections),
       relay_service(core, workers),
       relays(core, workers, connections, keeper),
-      inlets(core, workers, connections, channels, keeper),
+      inlets(core, workers, messenger, connections, channels, keeper),
       outlets(core, workers, keeper),
       forwarders(core, workers, links) {
   links.ended = [this](const control::Link& link) {

@@ -40,6 +40,7 @@ void Portals::open_inlet(const OpenInlet& command) {
   auto made = std::make_unique<Inlet>();
   made->id = command.inlet;
   made->no_delay = command.no_delay;
+  made->skip_handshake = command.skip_handshake;
   if (shard_.config.id != 0) {
     inlets_.push_back(std::move(made));
     return;
@@ -89,6 +90,8 @@ void Portals::open_outlet(const OpenOutlet& command) {
   made->targets = command.targets;
   made->authorized = command.authorized;
   made->only_authorized = command.only_authorized;
+  made->skip_handshake = command.skip_handshake;
+  if (made->skip_handshake) made->senders.seed(shard_.rng);
   std::uint32_t index = 0;
   while (index < outlets_.size() && outlets_[index] != nullptr) ++index;
   if (index == outlets_.size()) outlets_.emplace_back();
@@ -105,6 +108,7 @@ void Portals::retarget(const RetargetOutlet& command) {
 void Portals::close_outlet(ControlId id) {
   for (auto& slot : outlets_) {
     if (slot == nullptr || slot->id != id) continue;
+    if (slot->skip_handshake) end_senders(id);
     shard_.remove_entry(shard_.table.at(slot->entry));
     slot.reset();
   }
@@ -143,6 +147,8 @@ void Portals::set_route(Stream& stream, const RouteRef& route) {
   Entry* entry = first.type == wire::kTypeLocal ? shard_.table.find(first.value) : nullptr;
   if (entry == nullptr) return;
   AddressTable::add_user(*entry, stream.user);
+  // Without a handshake, peers write to the outlet only.
+  if (stream.skips_handshake && !stream.inlet) return;
   shard_.table.allow(shard_.flow_behind(*entry), shard_.table.at(stream.entry));
 }
 
@@ -191,6 +197,7 @@ void Portals::start_inlet_stream(NativeSocket native, Inlet& from,
   stream->socket = *socket;
   stream->principal = from.principal;
   set_route(*stream, RouteRef::of(from.onward));
+  if (from.skip_handshake) return start_without_pong(*stream);
   stream->window = shard_.config.limits.stream_window_bytes;
   stream->receive_limit = stream->window;
   std::uint8_t ping[wire::kPortalControlBytesMax];
@@ -202,8 +209,11 @@ void Portals::start_inlet_stream(NativeSocket native, Inlet& from,
 
 void Portals::pong_timed_out(std::uint32_t index, std::uint32_t generation) {
   Stream* stream = streams_.find(index, generation);
-  if (stream != nullptr && stream->state == Stream::State::kWaitsForPong) {
+  if (stream == nullptr) return;
+  if (stream->state == Stream::State::kWaitsForPong) {
     end(*stream, StreamReason::kNoAnswer, false);
+  } else if (stream->state == Stream::State::kDialling) {
+    fail(*stream, StreamReason::kTargetTimedOut, true);
   }
 }
 
@@ -223,14 +233,22 @@ void Portals::on_outlet_message(std::uint32_t index, Packet& packet) {
       wire::parse_portal_message(packet.payload, message) != wire::ParseResult::kOk) {
     return shard_.counters.drop(DropReason::kPortalMessage);
   }
-  if (message.kind != wire::PortalKind::kPing || packet.ret.empty()) {
+  // A weir inlet that waits for a Pong says so by its Cap, and gets one in either mode.
+  const bool handshake =
+      message.kind == wire::PortalKind::kPing && (message.has_cap || !from.skip_handshake);
+  if ((!handshake && !from.skip_handshake) || packet.ret.empty()) {
     return shard_.counters.drop(DropReason::kPortalState);
+  }
+  if (packet.ret.bytes() > shard_.config.limits.stream_route_bytes_max) {
+    return shard_.counters.drop(DropReason::kPortalMessage);
   }
   const bool authorized =
       !from.only_authorized || std::find(from.authorized.begin(), from.authorized.end(),
                                          packet.principal) != from.authorized.end();
   if (!authorized) shard_.counters.drop(DropReason::kNotAuthorized);
-  if (!authorized && !message.has_cap) return;  // silence is what a real peer expects
+  // Silence is what a real peer expects.
+  if (!authorized && !(handshake && message.has_cap)) return;
+  if (!handshake) return on_unannounced_message(from, packet, message);
   Stream* stream = make_stream(false, from.id);
   if (stream == nullptr) return;
   stream->state = Stream::State::kDialling;
@@ -269,9 +287,12 @@ void Portals::on_connected(Stream& stream, std::int32_t result) {
 }
 
 void Portals::opened(Stream& stream) {
-  if (!send_pong(stream)) return end(stream, StreamReason::kSessionLost, true);
+  if (!stream.pong_sent && !send_pong(stream)) {
+    return end(stream, StreamReason::kSessionLost, true);
+  }
   stream.state = Stream::State::kOpen;
   stream.was_open = true;
+  send_parked(stream);
   arm(stream);
 }
 
@@ -350,6 +371,7 @@ void Portals::fail(Stream& stream, StreamReason reason, bool tell_peer) {
 void Portals::end(Stream& stream, StreamReason reason, bool reset) {
   if (stream.state == Stream::State::kClosing) return;
   stream.state = Stream::State::kClosing;
+  forget_sender(stream);
   shard_.table.remove_user(stream.user);
   shard_.forget_source(stream.source);
   shard_.sources_go_on(stream.tx);

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "dataplane/contract.h"
 #include "dataplane/io/io.h"
 #include "dataplane/link/link.h"
+#include "dataplane/portal/sender_map.h"
 #include "dataplane/portal/stream_reason.h"
 #include "dataplane/route/address_table.h"
 #include "dataplane/route/packet.h"
@@ -23,6 +25,7 @@ struct Inlet {
   std::uint32_t number = 0;     // in the listener's user word
   SocketId socket = kNoSocket;  // on shard 0
   bool no_delay = true;
+  bool skip_handshake = false;
   EncodedRoute onward;  // count 0: paused
   PrincipalId principal = kNoPrincipal;
 };
@@ -33,6 +36,8 @@ struct Outlet {
   std::vector<SocketAddress> targets;
   std::vector<PrincipalId> authorized;
   bool only_authorized = false;
+  bool skip_handshake = false;
+  SenderMap senders;  // skip_handshake: whose stream a message to the outlet's address is for
 };
 
 struct Stream {
@@ -42,9 +47,10 @@ struct Stream {
   State state = State::kWaitsForPong;
   bool inlet = false;
   bool was_open = false;
-  bool pong_sent = false;
-  bool broken = false;    // the path lost frames; waits for a chance to tell the peer
-  bool eof_read = false;  // the application ended while nothing could be sent
+  bool skips_handshake = false;
+  bool pong_sent = false;  // or none is due
+  bool broken = false;     // the path lost frames; waits for a chance to tell the peer
+  bool eof_read = false;   // the application ended while nothing could be sent
   ControlId portal = 0;
   SocketId socket = kNoSocket;
   std::uint32_t entry = 0;  // own address
@@ -52,7 +58,9 @@ struct Stream {
   EncodedRoute route;  // to the other side
   RouteUser user;      // of the route's first hop
   RxState rx;
-  TxQueue tx;  // to the application
+  TxQueue tx;                    // to the application
+  std::size_t parked_bytes = 0;  // of tx, copied while the target is dialled
+  std::string sender;            // key in Outlet::senders, with `principal`
   Source source;
   // Extension (09): flags that both ends set; 0 = none.
   std::uint64_t flags = 0;
@@ -132,6 +140,8 @@ class Portals {
   bool send_control(Stream& stream, ByteSpan message);
   // False while the channel under the stream has no connection.
   bool can_send(const Stream& stream);
+  // Of a stream that is open (or dials without a handshake), from its peer.
+  void on_message(Stream& stream, Packet& packet, const wire::PortalMessage& message);
   void on_payload(Stream& stream, Packet& packet, const wire::PortalMessage& message);
   wire::PortalCap own_cap(const Stream& stream) const;
   void agree(Stream& stream, const wire::PortalCap& cap);
@@ -146,6 +156,18 @@ class Portals {
   Inlet* inlet(ControlId id);
   Outlet* outlet(ControlId id);
 
+  // Without a handshake (skip_handshake.cc).
+  void start_without_pong(Stream& stream);
+  void on_unannounced_message(Outlet& to, Packet& packet, const wire::PortalMessage& message);
+  void open_unannounced(Outlet& to, Packet& packet, const SenderKey& key);
+  void answer_disconnect(const Outlet& from, Packet& packet);
+  void park(Stream& stream, ByteSpan data);
+  bool copy_parked(Stream& stream, ByteSpan data);
+  void send_parked(Stream& stream);
+  void forget_sender(Stream& stream);
+  void pong_not_expected(Stream& stream, const RouteRef& from);
+  void end_senders(ControlId outlet);
+
   Shard& shard_;
   // False: nothing about the stream has to be tried again.
   bool check(Stream& stream, std::uint64_t now_ns);
@@ -159,6 +181,7 @@ class Portals {
   std::vector<std::unique_ptr<Inlet>> inlets_;    // few: found by walking
   std::vector<std::unique_ptr<Outlet>> outlets_;  // by the object of their entry
   std::uint32_t next_inlet_ = 0;
+  std::size_t parked_bytes_ = 0;  // of all streams
 };
 
 }  // namespace weir

@@ -153,12 +153,18 @@ void Portals::on_stream_message(std::uint32_t index, Packet& packet) {
     return arm(stream);
   }
   if (stream.state != Stream::State::kOpen) return shard_.counters.drop(DropReason::kPortalState);
+  on_message(stream, packet, message);
+}
+
+void Portals::on_message(Stream& stream, Packet& packet, const wire::PortalMessage& message) {
   const bool extended = stream.flags != 0;
   switch (message.kind) {
     case wire::PortalKind::kPayload:
       return on_payload(stream, packet, message);
     case wire::PortalKind::kPing:
+      return;
     case wire::PortalKind::kPong:
+      if (stream.inlet && stream.skips_handshake) pong_not_expected(stream, packet.ret);
       return;
     case wire::PortalKind::kDisconnect:
       stream.peer_eof = true;
@@ -191,6 +197,7 @@ void Portals::on_payload(Stream& stream, Packet& packet, const wire::PortalMessa
     return fail(stream, StreamReason::kProtocolError, true);
   stream.received += size;
   if (size == 0) return;
+  if (stream.state == Stream::State::kDialling) return park(stream, message.payload);
   TxItem* item = shard_.items.take();
   BufferPool::ref(packet.payload_buffer);
   item->hold[0] = packet.payload_buffer;

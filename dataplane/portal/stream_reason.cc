@@ -34,6 +34,8 @@ const char* stream_reason_words(StreamReason reason) {
       return "the inlet has no connection to its outlet";
     case StreamReason::kSlowApplication:
       return "the application does not read";
+    case StreamReason::kModesDiffer:
+      return "the outlet expects a handshake (--skip-handshake belongs to both ends or none)";
   }
   return "unknown";
 }

@@ -22,6 +22,7 @@ enum class StreamReason : std::uint8_t {
   kNoAnswer = 33,  // no Pong in time
   kPaused = 34,    // the inlet has no route now
   kSlowApplication = 35,
+  kModesDiffer = 36,  // only one end skips the handshake
 };
 
 // Words for the log and for `weir tcp-inlet show`.

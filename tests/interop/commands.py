@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from harness import Failure, Scene, check, check_equal, free_port, main, transfer, wait_until, MIB
+from harness import Failure, Scene, check, check_equal, free_port, main, side_by_side, transfer, wait_until, MIB
 
 PAIRS = [("weir", "ockam"), ("ockam", "weir"), ("weir", "weir")]
 TRIPLES = [("weir", "ockam", "weir"), ("ockam", "weir", "ockam"), ("weir", "weir", "ockam"), ("ockam", "ockam", "weir")]
@@ -166,6 +166,36 @@ def portal_pinned(scene, inlet_kind, outlet_kind):
     check_equal(answer, b"", "bytes through an inlet that is pinned to another identity")
 
 
+def portal_skips_handshake(scene, inlet_kind, outlet_kind):
+    """--skip-handshake at both ends: over plain TCP and over a channel, several streams side by side."""
+    db = scene.node(outlet_kind, "db")
+    app = scene.node(inlet_kind, "app")
+    db.outlet(scene.pump.port, "--skip-handshake")
+    for route in (db.address + "/service/outlet", db.address + "/secure/api/service/outlet"):
+        port = app.inlet(route, "--skip-handshake")
+        done = side_by_side(range(4), lambda _: transfer(port, 4 * MIB), 4)
+        check(all(isinstance(seconds, float) for seconds in done.values()), f"{route}: {done}")
+    if inlet_kind == outlet_kind == "weir":
+        only_at_the_inlet(scene, app, db)
+
+
+def only_at_the_inlet(scene, app, db):
+    """The variable asks for it as the option does. Where only the inlet does, its client is told at once, and the log why."""
+    db.outlet(scene.pump.port, name="patient")
+    for variable in ("OCKAM_TCP_PORTAL_SKIP_HANDSHAKE", "WEIR_TCP_PORTAL_SKIP_HANDSHAKE"):
+        port = free_port()
+        app.run("tcp-inlet", "create", f"in{port}", "--at", "app", "--from", f"127.0.0.1:{port}", "--to",
+                db.address + "/secure/api/service/patient", environment={variable: "true"})
+        wait_until(lambda: app.inlet_status(port) == "Up", 20, "the inlet to be up")
+        before = app.logs(100000).count("--skip-handshake belongs to both ends")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                check_equal(connection.recv(1), b"", f"bytes through an inlet with {variable}")
+        except ConnectionResetError:
+            pass
+        wait_until(lambda: app.logs(100000).count("--skip-handshake belongs to both ends") > before, 5, "the log to say why")
+
+
 def refused_target(scene, inlet_kind, outlet_kind):
     """A target that refuses ends the client at once when the outlet is weir's; a real one leaves it hanging."""
     if outlet_kind != "weir":
@@ -235,6 +265,7 @@ SCENARIOS = {
     "relay": lambda: each(TRIPLES, relay),
     "portal_over_plain_tcp": lambda: each(PAIRS, portal_over_plain_tcp),
     "portal_pinned": lambda: each(PAIRS, portal_pinned),
+    "portal_skips_handshake": lambda: each(PAIRS, portal_skips_handshake),
     "refused_target": lambda: each(PAIRS, refused_target),
     "ends_close": lambda: each(PAIRS, ends_close),
     "identities_travel": lambda: each(PAIRS, identities_travel),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/node/internal/connections.h"
+#include "control/node/internal/messenger.h"
 #include "control/node/internal/store.h"
 #include "control/session/session.h"
 
@@ -16,10 +17,11 @@ namespace weir::control {
 
 class Inlets {
  public:
-  Inlets(NodeCore& core, WorkerTable& workers, Connections& connections, Channels& channels,
-         ResourceKeeper& keeper)
+  Inlets(NodeCore& core, WorkerTable& workers, Messenger& messenger, Connections& connections,
+         Channels& channels, ResourceKeeper& keeper)
       : core_(core),
         workers_(workers),
+        messenger_(messenger),
         connections_(connections),
         channels_(channels),
         keeper_(keeper) {}
@@ -42,6 +44,7 @@ class Inlets {
     WorkerAddress worker;  // a name for its acceptor, only shown
     std::unique_ptr<Session> session;
     ControlId connection = 0;
+    ControlId proof = 0;  // the request that waits for an answer through it
     Connection up;
     wire::Route route;  // while up
     std::string last_stream_reason;
@@ -52,6 +55,7 @@ class Inlets {
   void bind(Inlet& inlet, const SocketAddress& address);
   void bound(const std::string& alias, const Listening& event);
   void open(Inlet& inlet, unsigned timeouts, Done<wire::Route> done);
+  void prove(Inlet& inlet, std::uint64_t timeout_ms, Done<wire::Route> done);
   void route_up(Inlet& inlet);
   void answer(Inlet& inlet);
   void keep(const Inlet& inlet);
@@ -60,6 +64,7 @@ class Inlets {
 
   NodeCore& core_;
   WorkerTable& workers_;
+  Messenger& messenger_;
   Connections& connections_;
   Channels& channels_;
   ResourceKeeper& keeper_;

@@ -230,6 +230,53 @@ TEST(NodeWhole, APortalCarriesBytesThroughARelayWithChannelsToBothEnds) {
   EXPECT_TRUE(world.round_trip(portal.peer, portal.target, portal.inlet, "hello"));
 }
 
+// The first client comes as soon as there is a route, and sends more than a channel that is just
+// being made keeps: none of it may be lost.
+TEST(NodeWhole, PortalsWithoutAHandshakeCarryTheirFirstBytes) {
+  for (const std::uint32_t shards : {1U, 2U}) {
+    World world(shards);
+    SimNode& out = world.start(world.persona());
+    SimNode& in = world.start(world.persona());
+    SimPeer peer(world.network);
+    SocketAddress target_address;
+    const SimEnd target = peer.listen(target_address);
+    ASSERT_TRUE(world.wait<OutletStatus>([&](auto done) {
+      OutletRequest request;
+      request.to = wire::HostnamePort::parse(target_address.text()).value();
+      request.skip_handshake = true;
+      out.node.create_outlet(request, std::move(done));
+    }));
+    const auto made = world.wait<InletStatus>([&](auto done) {
+      InletRequest request;
+      request.listen = wire::HostnamePort::parse("127.0.0.1:0").value();
+      request.to = wire::MultiAddr::parse(World::at(out) + "/secure/api/service/outlet").value();
+      request.alias = "in";
+      request.wait_for_outlet_ms = 5'000;
+      request.skip_handshake = true;
+      in.node.create_inlet(request, std::move(done));
+    });
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->status, ConnectionStatus::kUp);
+    const std::string text(3'000'000, 'x');
+    const SimEnd client = peer.connect(SocketAddress::parse(made->bind_address).value());
+    std::size_t sent = 0;
+    std::size_t got = 0;
+    SimEnd served = -1;
+    EXPECT_TRUE(world.run(
+        [&] {
+          if (sent < text.size()) {
+            sent += static_cast<std::size_t>(
+                std::max(0, peer.send(client, as_bytes(text).subspan(sent))));
+          }
+          if (served < 0) served = peer.accept(target);
+          if (served >= 0) got += peer.receive(served).size();
+          return got == text.size();
+        },
+        20'000));
+    EXPECT_EQ(got, text.size());
+  }
+}
+
 TEST(NodeWhole, PortalsWorkOnSeveralShards) {
   for (const std::uint32_t shards : {2U, 3U}) {
     for (const std::string channels : {"", "/secure/api"}) {
