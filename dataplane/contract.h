@@ -129,11 +129,13 @@ struct OpenOutlet {
   std::vector<PrincipalId> authorized;
   bool only_authorized = false;
   bool skip_handshake = false;
+  std::uint32_t targets_good_ms = 0;  // 0: for ever; dialled after that: OutletStale
 };
 // New targets after the name was resolved again. Open streams stay.
 struct RetargetOutlet {
   ControlId outlet = 0;
   std::vector<SocketAddress> targets;
+  std::uint32_t targets_good_ms = 0;
 };
 struct CloseOutlet {
   ControlId outlet = 0;
@@ -253,6 +255,11 @@ struct StreamEnded {
   std::uint64_t bytes_from_peer = 0;
   SocketAddress application;
 };
+// A stream was made with targets older than `targets_good_ms` (it dials them all the same). At most
+// once in that time per shard.
+struct OutletStale {
+  ControlId outlet = 0;
+};
 struct LinkInfo {
   LinkId link;
   WorkerAddress sender, receiver;
@@ -270,7 +277,7 @@ struct ShardStopped {};
 
 using Event = std::variant<std::monostate, Listening, LinkUp, ConnectFailed, LinkDown, MessageEvent,
                            ChannelInstalled, ChannelClosed, ChannelRefresh, ChannelOrphaned,
-                           StreamEnded, Reported, ShardStopped>;
+                           StreamEnded, OutletStale, Reported, ShardStopped>;
 
 inline constexpr std::uint32_t kMessageCredit = 64;
 

@@ -1,5 +1,6 @@
 #include "control/node/internal/outlets.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
@@ -49,6 +50,8 @@ void Outlets::create(const OutletRequest& request, Done<OutletStatus> done) {
 void Outlets::resolve(ControlId id, Done<OutletStatus> done) {
   const auto it = outlets_.find(id);
   if (it == outlets_.end()) return;
+  core_.timers.cancel(it->second.timer);
+  it->second.resolving = true;
   const wire::HostnamePort& to = it->second.request.to;
   core_.resolver.resolve(
       to.hostname, to.port,
@@ -63,22 +66,35 @@ void Outlets::resolve(ControlId id, Done<OutletStatus> done) {
           core_.log(LogLevel::kWarn, "TCP Outlet {}: {}: {}", outlet.address,
                     outlet.request.to.text(), addresses.error().text());
         }
-        const bool resolved = addresses.has_value();
+        outlet.resolving = false;
         // A name that cannot be resolved now keeps the addresses it had.
-        if (!outlet.opened || resolved) {
-          open(outlet, resolved ? std::move(*addresses) : std::vector<SocketAddress>{});
+        if (addresses) {
+          outlet.resolved = true;
+          open(outlet, std::move(*addresses));
+        } else if (!outlet.opened) {
+          open(outlet, {});
         }
-        if (!outlet.request.to.is_numeric()) {
-          outlet.timer = core_.after_ms(resolved ? kOutletResolveMs : kOutletResolveRetryMs,
-                                        [this, id] { resolve(id, nullptr); });
+        if (!outlet.resolved && !outlet.request.to.is_numeric()) {
+          outlet.timer = core_.after_ms(outlet.retry_ms, [this, id] { resolve(id, nullptr); });
+          outlet.retry_ms = std::min(2 * outlet.retry_ms, kOutletResolveRetryMsMax);
         }
         if (done) done(status(outlet));
       });
 }
 
+void Outlets::on_stale(const OutletStale& event) {
+  const auto it = outlets_.find(event.outlet);
+  // Each shard says it.
+  if (it != outlets_.end() && !it->second.resolving) resolve(event.outlet, nullptr);
+}
+
 void Outlets::open(Outlet& outlet, std::vector<SocketAddress> targets) {
+  std::uint32_t good_ms = 0;
+  if (!outlet.request.to.is_numeric()) {
+    good_ms = outlet.resolved ? kOutletResolveMs : kOutletResolveRetryMs;
+  }
   if (outlet.opened) {
-    core_.broadcast(RetargetOutlet{outlet.id, std::move(targets)});
+    core_.broadcast(RetargetOutlet{outlet.id, std::move(targets), good_ms});
     return;
   }
   outlet.opened = true;
@@ -86,6 +102,7 @@ void Outlets::open(Outlet& outlet, std::vector<SocketAddress> targets) {
   command.outlet = outlet.id;
   command.address = outlet.address;
   command.targets = std::move(targets);
+  command.targets_good_ms = good_ms;
   command.allowed = workers_.flows_of(outlet.address);
   command.authorized = outlet.authorized;
   command.only_authorized = outlet.request.authorized.has_value();

@@ -111,6 +111,7 @@ void NodeParts::handle(Event& event) {
     void operator()(StreamEnded& e) {
       if (!parts.inlets.on_stream_ended(e)) parts.outlets.on_stream_ended(e);
     }
+    void operator()(OutletStale& e) { parts.outlets.on_stale(e); }
     void operator()(Reported& e) { parts.on_reported(e); }
     void operator()(ShardStopped&) {}
   };

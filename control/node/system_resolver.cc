@@ -143,6 +143,7 @@ void TableResolver::resolve(const std::string& host, std::uint16_t port, Answer 
   if (const auto numeric = numeric_address(host, port)) {
     return done(std::vector<SocketAddress>{*numeric});
   }
+  ++asked_;
   const auto it = table_.find(host);
   if (it == table_.end()) {
     return done(fail(Errc::kNotFound, "the name cannot be resolved", host));

@@ -37,10 +37,14 @@ class TableResolver final : public Resolver {
   void put(const std::string& host, std::vector<SocketAddress> addresses) {
     table_[host] = std::move(addresses);
   }
+  void remove(const std::string& host) { table_.erase(host); }
   void resolve(const std::string& host, std::uint16_t port, Answer done) override;
+  // How often a name (not a numeric address) was asked for.
+  std::uint64_t asked() const { return asked_; }
 
  private:
   std::map<std::string, std::vector<SocketAddress>> table_;
+  std::uint64_t asked_ = 0;
 };
 
 }  // namespace weir

@@ -87,7 +87,7 @@ void Portals::open_outlet(const OpenOutlet& command) {
   if (shard_.table.find(as_bytes(command.address)) != nullptr) return;
   auto made = std::make_unique<Outlet>();
   made->id = command.outlet;
-  made->targets = command.targets;
+  set_targets(*made, command.targets, command.targets_good_ms);
   made->authorized = command.authorized;
   made->only_authorized = command.only_authorized;
   made->skip_handshake = command.skip_handshake;
@@ -102,7 +102,21 @@ void Portals::open_outlet(const OpenOutlet& command) {
 }
 
 void Portals::retarget(const RetargetOutlet& command) {
-  if (Outlet* found = outlet(command.outlet)) found->targets = command.targets;
+  Outlet* found = outlet(command.outlet);
+  if (found != nullptr) set_targets(*found, command.targets, command.targets_good_ms);
+}
+
+void Portals::set_targets(Outlet& to, std::vector<SocketAddress> targets, std::uint32_t good_ms) {
+  to.targets = std::move(targets);
+  to.targets_good_ns = good_ms * kNsPerMs;
+  to.stale_at_ns = shard_.now_ns + to.targets_good_ns;
+}
+
+void Portals::use_targets(Outlet& from, Stream& stream) {
+  stream.targets = from.targets;
+  if (from.targets_good_ns == 0 || shard_.now_ns < from.stale_at_ns) return;
+  from.stale_at_ns = shard_.now_ns + from.targets_good_ns;
+  shard_.emit(OutletStale{from.id});
 }
 
 void Portals::close_outlet(ControlId id) {
@@ -256,7 +270,7 @@ void Portals::on_outlet_message(std::uint32_t index, Packet& packet) {
   stream->window = shard_.config.limits.stream_window_bytes;
   set_route(*stream, packet.ret);
   if (packet.flow != kNoFlow) shard_.table.allow(packet.flow, shard_.table.at(stream->entry));
-  stream->targets = from.targets;
+  use_targets(from, *stream);
   if (message.has_cap) agree(*stream, message.cap);
   // The Ping's bytes are no longer needed; messages of our own may be written now.
   shard_.arena.finish(packet);

@@ -34,6 +34,8 @@ struct Outlet {
   ControlId id = 0;
   std::uint32_t entry = 0;
   std::vector<SocketAddress> targets;
+  std::uint64_t targets_good_ns = 0;  // 0: for ever
+  std::uint64_t stale_at_ns = 0;
   std::vector<PrincipalId> authorized;
   bool only_authorized = false;
   bool skip_handshake = false;
@@ -131,6 +133,9 @@ class Portals {
  private:
   Stream* make_stream(bool is_inlet, ControlId portal);
   void start_inlet_stream(NativeSocket native, Inlet& from, const SocketAddress& application);
+  void set_targets(Outlet& to, std::vector<SocketAddress> targets, std::uint32_t good_ms);
+  // The stream gets the outlet's targets; control is told when they are old.
+  void use_targets(Outlet& from, Stream& stream);
   void dial(Stream& stream, int last_error);
   void opened(Stream& stream);
   bool send_pong(Stream& stream);

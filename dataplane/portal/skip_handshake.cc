@@ -83,7 +83,7 @@ void Portals::open_unannounced(Outlet& to, Packet& packet, const SenderKey& key)
   stream->sender = std::string(as_text(key.address));
   to.senders.add(key, {stream->index, stream->generation});
   set_route(*stream, packet.ret);
-  stream->targets = to.targets;
+  use_targets(to, *stream);
   shard_.timers.set({shard_.now_ns + shard_.config.limits.pong_timeout_ns, Timer::Kind::kPong,
                      stream->index, stream->generation});
   dial(*stream, EHOSTUNREACH);

@@ -1,5 +1,8 @@
 // TCP outlets (spec/05 section 11): a named worker of the data plane that dials a target. Control
-// resolves the target's name, now and again every 30 s, so that no stream waits for DNS.
+// resolves the target's name, so that no stream waits for DNS: at once, and again when a shard says
+// that it dialled an answer older than 30 s. That one still served the stream; an outlet that
+// nobody uses asks nothing. Only a name without any answer so far is asked for unasked, ever more
+// rarely.
 #pragma once
 
 #include <map>
@@ -11,8 +14,9 @@
 
 namespace weir::control {
 
-inline constexpr std::uint64_t kOutletResolveMs = 30'000;
-inline constexpr std::uint64_t kOutletResolveRetryMs = 3'000;
+inline constexpr std::uint32_t kOutletResolveMs = 30'000;
+inline constexpr std::uint32_t kOutletResolveRetryMs = 3'000;
+inline constexpr std::uint32_t kOutletResolveRetryMsMax = 300'000;
 
 class Outlets {
  public:
@@ -28,6 +32,7 @@ class Outlets {
   Result<OutletStatus> remove(const std::string& address);
   void restore();
   bool on_stream_ended(const StreamEnded& event);
+  void on_stale(const OutletStale& event);
 
  private:
   struct Outlet {
@@ -35,8 +40,11 @@ class Outlets {
     std::string address;
     OutletRequest request;
     std::vector<PrincipalId> authorized;
-    TimerId timer = kNoTimer;
+    TimerId timer = kNoTimer;  // while its name has had no answer
+    std::uint32_t retry_ms = kOutletResolveRetryMs;
     bool opened = false;
+    bool resolved = false;   // at least once
+    bool resolving = false;  // now
   };
   void resolve(ControlId id, Done<OutletStatus> done);
   void keep(const Outlet& outlet);

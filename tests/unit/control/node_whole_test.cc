@@ -457,6 +457,83 @@ TEST(NodeWhole, OutletsServeOnlyTheAuthorized) {
   EXPECT_FALSE(world.round_trip(peer, target, plain->bind_address, "x", 2'000));
 }
 
+// An outlet to a name, on a host that moves from one address to another.
+struct NamedTarget {
+  explicit NamedTarget(World& w) : world(w), peer(w.network) {
+    out = &world.start(world.persona());
+    in = &world.start(world.persona());
+    first = peer.listen(first_address);
+    second = peer.listen(second_address,
+                         SocketAddress::parse("127.0.0.2:" + std::to_string(port())).value());
+  }
+  std::uint16_t port() const { return first_address.port(); }
+  void create() {
+    EXPECT_TRUE(world.wait<OutletStatus>([&](auto done) {
+      OutletRequest request;
+      request.to = wire::HostnamePort::parse("db.test:" + std::to_string(port())).value();
+      out->node.create_outlet(request, std::move(done));
+    }));
+    inlet = world.inlet(*in, World::at(*out) + "/secure/api/service/outlet")->bind_address;
+  }
+  bool served_by(SimEnd target) { return world.round_trip(peer, target, inlet, "x", 2'000); }
+
+  World& world;
+  SimNode* out = nullptr;
+  SimNode* in = nullptr;
+  SimPeer peer;
+  SocketAddress first_address;
+  SocketAddress second_address;
+  SimEnd first = -1;
+  SimEnd second = -1;
+  std::string inlet;
+};
+
+TEST(NodeWhole, AnOutletsNameIsAskedForAgainOnlyWhenItIsUsed) {
+  for (const std::uint32_t shards : {1U, 3U}) {
+    World world(shards);
+    NamedTarget named(world);
+    TableResolver& names = named.out->resolver;
+    names.put("db.test", {named.first_address});
+    named.create();
+    EXPECT_EQ(names.asked(), 1u);
+    EXPECT_TRUE(named.served_by(named.first));
+    world.sleep_ms(20 * 60'000);
+    EXPECT_EQ(names.asked(), 1u);  // unused: nobody asks
+    // The old address serves once more; what was learned by that serves the next.
+    names.put("db.test", {named.second_address});
+    EXPECT_TRUE(named.served_by(named.first));
+    EXPECT_EQ(names.asked(), 2u);
+    EXPECT_TRUE(named.served_by(named.second));
+    EXPECT_TRUE(named.served_by(named.second));
+    EXPECT_EQ(names.asked(), 2u);  // still good
+    // A name that is gone keeps its addresses, and is asked for again at most every 30 s.
+    world.sleep_ms(31'000);
+    names.remove("db.test");
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(named.served_by(named.second));
+    EXPECT_EQ(names.asked(), 3u);
+    world.sleep_ms(31'000);
+    EXPECT_TRUE(named.served_by(named.second));
+    EXPECT_EQ(names.asked(), 4u);
+    world.sleep_ms(20 * 60'000);
+    EXPECT_EQ(names.asked(), 4u);
+  }
+}
+
+TEST(NodeWhole, AnOutletWhoseNameHasNoAnswerYetFindsItLater) {
+  World world;
+  NamedTarget named(world);
+  TableResolver& names = named.out->resolver;
+  named.create();
+  EXPECT_FALSE(named.served_by(named.first));
+  // Ever more rarely: 3 s, 6 s, ... 5 minutes.
+  world.sleep_ms(60 * 60'000);
+  EXPECT_LT(names.asked(), 22u);
+  names.put("db.test", {named.first_address});
+  // Who uses it does not wait for that.
+  EXPECT_FALSE(named.served_by(named.first));
+  EXPECT_TRUE(named.served_by(named.first));
+}
+
 TEST(NodeWhole, ForwardersJoinSeveralTransportHops) {
   World world;
   SimNode& n1 = world.start(world.persona());
