@@ -19,22 +19,23 @@ PkeyPtr load_secret(const Secret<32>& secret) {
 
 }  // namespace
 
-X25519Public x25519_public(const Secret<32>& secret) {
-  X25519Public out;
-  std::size_t size = out.size();
-  CHECK(EVP_PKEY_get_raw_public_key(load_secret(secret).get(), out.data(), &size) == 1);
-  CHECK(size == out.size());
-  return out;
+X25519Key::X25519Key(const Secret<32>& secret)
+    : key_(load_secret(secret).release(), EVP_PKEY_free) {
+  std::size_t size = public_.size();
+  CHECK(EVP_PKEY_get_raw_public_key(key_.get(), public_.data(), &size) == 1);
+  CHECK(size == public_.size());
 }
 
-Result<Secret<32>> x25519(const Secret<32>& secret, ByteSpan peer_public32) {
+X25519Public x25519_public(const Secret<32>& secret) { return X25519Key(secret).public_key(); }
+
+Result<Secret<32>> X25519Key::exchange(ByteSpan peer_public32) const {
   if (peer_public32.size() != 32) return fail(Errc::kInvalid, "X25519 public key is not 32 bytes");
+  CHECK(key_ != nullptr);
   const internal::ErrorScope errors;
-  const PkeyPtr own = load_secret(secret);
   const PkeyPtr peer(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer_public32.data(), 32));
   CHECK(peer != nullptr);
-  const PkeyCtxPtr context(EVP_PKEY_CTX_new(own.get(), nullptr));
+  const PkeyCtxPtr context(EVP_PKEY_CTX_new(key_.get(), nullptr));
   CHECK(context != nullptr);
   CHECK(EVP_PKEY_derive_init(context.get()) == 1);
   CHECK(EVP_PKEY_derive_set_peer(context.get(), peer.get()) == 1);

@@ -4,11 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/rng.h"
 #include "crypto/secret.h"
+
+struct evp_pkey_st;
 
 namespace weir {
 
@@ -18,9 +21,21 @@ inline Secret<32> x25519_generate(Rng& rng) { return Secret<32>::random(rng); }
 
 X25519Public x25519_public(const Secret<32>& secret);
 
-// The shared secret. kInvalid: the peer's key is not 32 bytes. kRefused: it is a low-order point,
-// so that the secret would be all zeros whatever ours is. Ockam accepts that one (spec 02
-// section 5.1); no honest peer ever sends it.
-Result<Secret<32>> x25519(const Secret<32>& secret, ByteSpan peer_public32);
+// A key made ready for exchanges: its public half is computed once, which costs as much as an
+// exchange. Copies share it.
+class X25519Key {
+ public:
+  X25519Key() = default;  // empty: may only be assigned to
+  explicit X25519Key(const Secret<32>& secret);
+  const X25519Public& public_key() const { return public_; }
+  // The shared secret. kInvalid: the peer's key is not 32 bytes. kRefused: it is a low-order point,
+  // so that the secret would be all zeros whatever ours is. Ockam accepts that one (spec 02
+  // section 5.1); no honest peer ever sends it.
+  Result<Secret<32>> exchange(ByteSpan peer_public32) const;
+
+ private:
+  std::shared_ptr<evp_pkey_st> key_;  // wiped by OpenSSL
+  X25519Public public_{};
+};
 
 }  // namespace weir

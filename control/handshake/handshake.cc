@@ -109,7 +109,7 @@ Initiator::Initiator(const HandshakeContext& context, HandshakeOptions options,
                      const StaticKey& key)
     : identities_(&context.identities),
       options_(std::move(options)),
-      noise_(NoiseXx::Role::kInitiator, {key.secret, key.public_key}, context.rng, context.aead),
+      noise_(NoiseXx::Role::kInitiator, key.key, context.rng, context.aead),
       payload_(own_payload(key, options_)) {}
 
 Result<Initiator> Initiator::create(const HandshakeContext& context, HandshakeOptions options) {
@@ -144,7 +144,7 @@ Responder::Responder(const HandshakeContext& context, HandshakeOptions options,
                      const StaticKey& key)
     : identities_(&context.identities),
       options_(std::move(options)),
-      noise_(NoiseXx::Role::kResponder, {key.secret, key.public_key}, context.rng, context.aead),
+      noise_(NoiseXx::Role::kResponder, key.key, context.rng, context.aead),
       payload_(own_payload(key, options_)) {}
 
 Result<Responder> Responder::create(const HandshakeContext& context, HandshakeOptions options) {

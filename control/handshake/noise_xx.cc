@@ -30,18 +30,17 @@ X25519Public to_public(ByteSpan raw) {
 
 }  // namespace
 
-NoiseXx::NoiseXx(Role role, KeyPair static_key, Rng& rng, const Aead& aead)
+NoiseXx::NoiseXx(Role role, X25519Key static_key, Rng& rng, const Aead& aead)
     : role_(role), static_(std::move(static_key)), aead_(&aead), key_(aead.make_key()) {
-  ephemeral_.secret = x25519_generate(rng);
-  ephemeral_.public_key = x25519_public(ephemeral_.secret);
+  ephemeral_ = X25519Key(x25519_generate(rng));
   state_.ck = Secret<32>::from_span(as_bytes(kProtocolName));
   state_.h = sha256(as_bytes(kProtocolName));
 }
 
 void NoiseXx::mix_hash(State& state, ByteSpan data) { state.h = sha256(state.h, data); }
 
-Status NoiseXx::mix_key(State& state, const Secret<32>& own, const X25519Public& remote) {
-  Result<Secret<32>> shared = x25519(own, remote);
+Status NoiseXx::mix_key(State& state, const X25519Key& own, const X25519Public& remote) {
+  Result<Secret<32>> shared = own.exchange(remote);
   if (!shared) return pass(shared);
   hkdf2(state.ck.span(), shared->span(), state.ck, state.k);
   state.n = 0;
@@ -83,10 +82,10 @@ Result<Bytes> NoiseXx::decrypt_and_hash(State& state, ByteSpan sealed) {
 
 Bytes NoiseXx::write_message1() {
   CHECK(role_ == Role::kInitiator && step_ == Step::kNone);
-  mix_hash(state_, ephemeral_.public_key);
+  mix_hash(state_, ephemeral_.public_key());
   mix_hash(state_, {});  // the empty payload
   step_ = Step::kMessage1;
-  return to_bytes(ephemeral_.public_key);
+  return to_bytes(ephemeral_.public_key());
 }
 
 Status NoiseXx::read_message1(ByteSpan message) {
@@ -98,7 +97,7 @@ Status NoiseXx::read_message1(ByteSpan message) {
   mix_hash(next, next.remote_ephemeral);
   mix_hash(next, message.subspan(kKeyBytes));
   // MixKey leaves h alone, so ee may come before our ephemeral key is mixed into h.
-  status = mix_key(next, ephemeral_.secret, next.remote_ephemeral);
+  status = mix_key(next, ephemeral_, next.remote_ephemeral);
   if (!status) return status;
   state_ = std::move(next);
   step_ = Step::kMessage1;
@@ -113,10 +112,10 @@ Result<Bytes> NoiseXx::write_message2(ByteSpan payload) {
   State next = state_;
   Bytes out;
   out.reserve(kMessage2BytesMin + payload.size());
-  out.insert(out.end(), ephemeral_.public_key.begin(), ephemeral_.public_key.end());
-  mix_hash(next, ephemeral_.public_key);
-  encrypt_and_hash(next, static_.public_key, out);
-  Status status = mix_key(next, static_.secret, next.remote_ephemeral);  // es
+  out.insert(out.end(), ephemeral_.public_key().begin(), ephemeral_.public_key().end());
+  mix_hash(next, ephemeral_.public_key());
+  encrypt_and_hash(next, static_.public_key(), out);
+  Status status = mix_key(next, static_, next.remote_ephemeral);  // es
   if (!status) return pass(status);
   encrypt_and_hash(next, payload, out);
   state_ = std::move(next);
@@ -131,12 +130,12 @@ Result<NoiseXx::Opened> NoiseXx::read_message2(ByteSpan message) {
   State next = state_;
   next.remote_ephemeral = to_public(message.first(kKeyBytes));
   mix_hash(next, next.remote_ephemeral);
-  status = mix_key(next, ephemeral_.secret, next.remote_ephemeral);  // ee
+  status = mix_key(next, ephemeral_, next.remote_ephemeral);  // ee
   if (!status) return pass(status);
   Result<Bytes> remote = decrypt_and_hash(next, message.subspan(kKeyBytes, kSealedKeyBytes));
   if (!remote) return pass(remote);
   next.remote_static = to_public(*remote);
-  status = mix_key(next, ephemeral_.secret, next.remote_static);  // es
+  status = mix_key(next, ephemeral_, next.remote_static);  // es
   if (!status) return pass(status);
   Result<Bytes> payload = decrypt_and_hash(next, message.subspan(kKeyBytes + kSealedKeyBytes));
   if (!payload) return pass(payload);
@@ -153,8 +152,8 @@ Result<Bytes> NoiseXx::write_message3(ByteSpan payload) {
   State next = state_;
   Bytes out;
   out.reserve(kMessage3BytesMin + payload.size());
-  encrypt_and_hash(next, static_.public_key, out);                       // still the es key, n = 1
-  Status status = mix_key(next, static_.secret, next.remote_ephemeral);  // se
+  encrypt_and_hash(next, static_.public_key(), out);              // still the es key, n = 1
+  Status status = mix_key(next, static_, next.remote_ephemeral);  // se
   if (!status) return pass(status);
   encrypt_and_hash(next, payload, out);
   state_ = std::move(next);
@@ -170,7 +169,7 @@ Result<NoiseXx::Opened> NoiseXx::read_message3(ByteSpan message) {
   Result<Bytes> remote = decrypt_and_hash(next, message.first(kSealedKeyBytes));
   if (!remote) return pass(remote);
   next.remote_static = to_public(*remote);
-  status = mix_key(next, ephemeral_.secret, next.remote_static);  // se
+  status = mix_key(next, ephemeral_, next.remote_static);  // se
   if (!status) return pass(status);
   Result<Bytes> payload = decrypt_and_hash(next, message.subspan(kSealedKeyBytes));
   if (!payload) return pass(payload);

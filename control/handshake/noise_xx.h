@@ -31,14 +31,8 @@ class NoiseXx {
  public:
   enum class Role : std::uint8_t { kInitiator, kResponder };
 
-  // A static key with its public half, which is not computed again: that would cost as much as a
-  // Diffie-Hellman. Takes 32 bytes from `rng` for the ephemeral key. `aead` must outlive this
-  // object.
-  struct KeyPair {
-    Secret<32> secret;
-    X25519Public public_key{};
-  };
-  NoiseXx(Role role, KeyPair static_key, Rng& rng, const Aead& aead);
+  // Takes 32 bytes from `rng` for the ephemeral key. `aead` must outlive this object.
+  NoiseXx(Role role, X25519Key static_key, Rng& rng, const Aead& aead);
   NoiseXx(NoiseXx&&) noexcept = default;
   NoiseXx& operator=(NoiseXx&&) noexcept = default;
 
@@ -84,7 +78,7 @@ class NoiseXx {
   };
 
   static void mix_hash(State& state, ByteSpan data);
-  static Status mix_key(State& state, const Secret<32>& own, const X25519Public& remote);
+  static Status mix_key(State& state, const X25519Key& own, const X25519Public& remote);
   // Appends the ciphertext and its tag to `out`.
   void encrypt_and_hash(State& state, ByteSpan plain, Bytes& out);
   Result<Bytes> decrypt_and_hash(State& state, ByteSpan sealed);
@@ -92,8 +86,8 @@ class NoiseXx {
   Role role_;
   Step step_ = Step::kNone;
   State state_;
-  KeyPair static_;
-  KeyPair ephemeral_;
+  X25519Key static_;
+  X25519Key ephemeral_;
   const Aead* aead_;
   AeadKey key_;
 };

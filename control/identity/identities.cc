@@ -109,8 +109,7 @@ Result<StaticKey> Identities::secure_channel_key(const Identifier& id) {
   }
   OwnKey own;
   own.key.identity = *identity;
-  own.key.secret = std::move(*secret);
-  own.key.public_key = std::get<X25519Public>((*stored)->data.public_key);
+  own.key.key = X25519Key(*secret);
   own.key.attestation = std::move((*stored)->attestation);
   own.data = std::move((*stored)->data);
   return own_keys_.insert_or_assign(id, std::move(own)).first->second.key;

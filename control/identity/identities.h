@@ -32,8 +32,7 @@ enum class OlderHistory : std::uint8_t { kRefuse, kIgnore };
 // A secure channel's static key, ready for a handshake.
 struct StaticKey {
   IdentityPtr identity;  // whose it is
-  Secret<32> secret;
-  X25519Public public_key{};
+  X25519Key key;
   PurposeKeyAttestation attestation;
 };
 

@@ -93,8 +93,7 @@ void try_claim(World& world, bool patch, ByteSpan input) {
                                                            world.one.key->attestation.encode(), {});
   const Bytes payload = message_from(patch, good, input);
   if (payload.size() > weir::kHandshakeMessageBytesMax - weir::kMessage3BytesMin) return;
-  weir::NoiseXx noise(weir::NoiseXx::Role::kInitiator,
-                      {world.one.key->secret, world.one.key->public_key}, world.one.rng,
+  weir::NoiseXx noise(weir::NoiseXx::Role::kInitiator, world.one.key->key, world.one.rng,
                       *world.aead);
   weir::Responder responder = world.responder();
   CHECK(noise.read_message2(responder.consume_message1(noise.write_message1()).value()));

@@ -192,9 +192,8 @@ TEST(Handshake, UntrustedPeerLeavesNoRowAndCostsNoSignatureCheck) {
 }
 
 // An initiator that says about itself whatever the test wants, over a correct Noise handshake.
-Result<ChannelKeys> claim(Ends& ends, const Secret<32>& static_secret, ByteSpan payload) {
-  NoiseXx noise(NoiseXx::Role::kInitiator, {static_secret, x25519_public(static_secret)},
-                ends.one.rng, *ends.aead);
+Result<ChannelKeys> claim(Ends& ends, const X25519Key& static_key, ByteSpan payload) {
+  NoiseXx noise(NoiseXx::Role::kInitiator, static_key, ends.one.rng, *ends.aead);
   Responder responder = ends.responder();
   const Bytes message2 = responder.consume_message1(noise.write_message1()).value();
   CHECK(noise.read_message2(message2));
@@ -218,39 +217,40 @@ TEST(Handshake, EveryClaimThatDoesNotHoldIsRefusedAndLeavesNoRow) {
   };
   // Another static key than the one that Noise proved; an attestation of somebody else; a key for
   // credentials; times.
-  EXPECT_FALSE(claim(ends, x25519_generate(ends.one.rng), payload(key.attestation.encode())));
+  EXPECT_FALSE(
+      claim(ends, X25519Key(x25519_generate(ends.one.rng)), payload(key.attestation.encode())));
   const StaticKey own = ends.two.identities.secure_channel_key(ends.to.identity).value();
-  EXPECT_FALSE(claim(ends, key.secret, payload(own.attestation.encode())));
-  EXPECT_FALSE(claim(ends, own.secret, payload(own.attestation.encode())));
+  EXPECT_FALSE(claim(ends, key.key, payload(own.attestation.encode())));
+  EXPECT_FALSE(claim(ends, own.key, payload(own.attestation.encode())));
   const VerifyingKey signing = ends.one.secrets.create_signing_key(KeyKind::kEd25519).value();
-  EXPECT_FALSE(claim(ends, key.secret, payload(attested(signing, now, now + 10))));
-  EXPECT_FALSE(claim(ends, key.secret, payload(attested(key.public_key, now + 61, now + 99))));
-  EXPECT_FALSE(claim(ends, key.secret, payload(attested(key.public_key, now - 9, now - 1))));
-  EXPECT_FALSE(claim(ends, key.secret, payload(attested(key.public_key, now - 1, now + 9))))
+  EXPECT_FALSE(claim(ends, key.key, payload(attested(signing, now, now + 10))));
+  EXPECT_FALSE(claim(ends, key.key, payload(attested(key.key.public_key(), now + 61, now + 99))));
+  EXPECT_FALSE(claim(ends, key.key, payload(attested(key.key.public_key(), now - 9, now - 1))));
+  EXPECT_FALSE(claim(ends, key.key, payload(attested(key.key.public_key(), now - 1, now + 9))))
       << "older than the identity";
   // A forged signature of the attestation, and of the history.
   PurposeKeyAttestation forged = key.attestation;
   forged.signature.bytes[0] ^= 1;
-  EXPECT_FALSE(claim(ends, key.secret, payload(forged.encode())));
+  EXPECT_FALSE(claim(ends, key.key, payload(forged.encode())));
   ChangeHistory bad_history = key.identity->history();
   bad_history.changes[0].signature.bytes[0] ^= 1;
   EXPECT_FALSE(
-      claim(ends, key.secret,
+      claim(ends, key.key,
             encode_identity_and_credentials(bad_history.encode(), key.attestation.encode(), {})));
   // Shapes: nothing, no credential list, no history.
-  EXPECT_FALSE(claim(ends, key.secret, {}));
+  EXPECT_FALSE(claim(ends, key.key, {}));
   Bytes two_elements = payload(key.attestation.encode());
   two_elements[0] = 0x82;
-  EXPECT_FALSE(claim(ends, key.secret, two_elements));
+  EXPECT_FALSE(claim(ends, key.key, two_elements));
   const Bytes empty_history{0x80};
-  EXPECT_FALSE(claim(ends, key.secret,
+  EXPECT_FALSE(claim(ends, key.key,
                      encode_identity_and_credentials(empty_history, key.attestation.encode(), {})));
   // The good ones, at the edges of what is allowed.
-  EXPECT_TRUE(claim(ends, key.secret, payload(attested(key.public_key, now + 60, now + 99))));
-  EXPECT_TRUE(claim(ends, key.secret, payload(attested(key.public_key, now, now))));
+  EXPECT_TRUE(claim(ends, key.key, payload(attested(key.key.public_key(), now + 60, now + 99))));
+  EXPECT_TRUE(claim(ends, key.key, payload(attested(key.key.public_key(), now, now))));
   Bytes trailing = payload(key.attestation.encode());
   trailing.push_back(0);
-  EXPECT_TRUE(claim(ends, key.secret, trailing));
+  EXPECT_TRUE(claim(ends, key.key, trailing));
 }
 
 TEST(Handshake, IdentityThatDoesNotFitIntoAMessageFailsLocally) {

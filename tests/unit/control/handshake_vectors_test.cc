@@ -100,7 +100,7 @@ TEST(HandshakeVectors, SymmetricStateEndsWithTheRecordedHashAndChainingKey) {
     const auto end = [&](const char* name, NoiseXx::Role role) {
       ScriptedRng rng(hex(channel[name]["ephemeral_secret"]));
       const Secret<32> secret = Secret<32>::from_span(hex(channel[name]["static_secret"]));
-      return NoiseXx(role, {secret, x25519_public(secret)}, rng, *aead);
+      return NoiseXx(role, X25519Key(secret), rng, *aead);
     };
     NoiseXx initiator = end("initiator", NoiseXx::Role::kInitiator);
     NoiseXx responder = end("responder", NoiseXx::Role::kResponder);
@@ -140,7 +140,7 @@ void check_step(const Json& step, std::map<std::string, Bytes>& secrets, const A
     const auto own = secrets.find(step["own_public"]);
     ASSERT_NE(own, secrets.end());
     const Result<Secret<32>> shared =
-        x25519(Secret<32>::from_span(own->second), hex(step["their_public"]));
+        X25519Key(Secret<32>::from_span(own->second)).exchange(hex(step["their_public"]));
     ASSERT_TRUE(shared.has_value());
     EXPECT_EQ(to_hex(shared->span()), step["shared"].get<std::string>());
   } else if (op == "hkdf") {

@@ -80,11 +80,12 @@ TEST(Identities, ChannelKeyIsMadeOnceAndKept) {
   const Identifier id = node.identities.create().value()->identifier();
   const StaticKey first = node.identities.secure_channel_key(id).value();
   const StaticKey second = node.identities.secure_channel_key(id).value();
-  EXPECT_EQ(first.public_key, second.public_key);
-  EXPECT_EQ(x25519_public(second.secret), second.public_key);
+  EXPECT_EQ(first.key.public_key(), second.key.public_key());
+  EXPECT_EQ(std::get<X25519Public>(second.attestation.content().value().public_key),
+            second.key.public_key());
   // And a node that starts again finds it in its store.
   Identities restarted(node.store, node.secrets, node.clock);
-  EXPECT_EQ(restarted.secure_channel_key(id).value().public_key, first.public_key);
+  EXPECT_EQ(restarted.secure_channel_key(id).value().key.public_key(), first.key.public_key());
 }
 
 TEST(Identities, ExpiredChannelKeyIsReplaced) {
@@ -92,11 +93,12 @@ TEST(Identities, ExpiredChannelKeyIsReplaced) {
   const Identifier id = node.identities.create().value()->identifier();
   const StaticKey first = node.identities.secure_channel_key(id).value();
   node.clock.now_s += kPurposeKeyLifeSeconds;
-  EXPECT_EQ(node.identities.secure_channel_key(id).value().public_key, first.public_key);
+  EXPECT_EQ(node.identities.secure_channel_key(id).value().key.public_key(),
+            first.key.public_key());
   node.clock.now_s += 1;
   const Result<StaticKey> second = node.identities.secure_channel_key(id);
   ASSERT_TRUE(second.has_value()) << second.error().text();
-  EXPECT_NE(second->public_key, first.public_key);
+  EXPECT_NE(second->key.public_key(), first.key.public_key());
 }
 
 TEST(Identities, PurposeKeyNeverOutlivesTheIdentity) {
@@ -124,7 +126,7 @@ TEST(Identities, RotationReplacesChannelKeyAndDeletesTheOldSecret) {
   EXPECT_TRUE(node.secrets.has_signing_key((*after)->primary_key()));
   const Result<StaticKey> new_key = node.identities.secure_channel_key(before->identifier());
   ASSERT_TRUE(new_key.has_value());
-  EXPECT_NE(new_key->public_key, old_key.public_key);
+  EXPECT_NE(new_key->key.public_key(), old_key.key.public_key());
   EXPECT_EQ(new_key->identity->latest_hash(), (*after)->latest_hash());
   EXPECT_FALSE(
       node.identities.verify_attestation(old_key.attestation, before->identifier()).has_value());

@@ -21,8 +21,8 @@ TEST(Kex, X25519IsOckamsInBothDirections) {
     EXPECT_TRUE(equal(public_b, hex_field(vector, "public_b")));
     EXPECT_TRUE(equal(key_handle(public_a), hex_field(vector, "handle_a")));
     EXPECT_TRUE(equal(key_handle(public_b), hex_field(vector, "handle_b")));
-    EXPECT_TRUE(x25519(a, public_b).value() == secret_field(vector, "shared"));
-    EXPECT_TRUE(x25519(b, public_a).value() == secret_field(vector, "shared"));
+    EXPECT_TRUE(X25519Key(a).exchange(public_b).value() == secret_field(vector, "shared"));
+    EXPECT_TRUE(X25519Key(b).exchange(public_a).value() == secret_field(vector, "shared"));
     ++count.ran;
   }
 }
@@ -31,7 +31,8 @@ TEST(Kex, X25519IsOckamsInBothDirections) {
 TEST(Kex, LowOrderPointsOfTheVectorsAreRefused) {
   VectorCount count("x25519_low_order (refused on purpose)");
   for (const auto& vector : vault_vectors().at("x25519_low_order")) {
-    const auto shared = x25519(secret_field(vector, "secret_a"), hex_field(vector, "public_b"));
+    const auto shared =
+        X25519Key(secret_field(vector, "secret_a")).exchange(hex_field(vector, "public_b"));
     ASSERT_FALSE(shared);
     EXPECT_EQ(shared.error().code, Errc::kRefused);
     ++count.ran;
@@ -42,7 +43,7 @@ TEST(Kex, LowOrderPointsOfTheVectorsAreRefused) {
 // https://cr.yp.to/ecdh.html).
 TEST(Kex, AnAttackerCannotFixTheSharedSecretToZero) {
   SeededRng rng(1);
-  const Secret<32> secret = x25519_generate(rng);
+  const X25519Key key(x25519_generate(rng));
   for (const char* point : {"0000000000000000000000000000000000000000000000000000000000000000",
                             "0100000000000000000000000000000000000000000000000000000000000000",
                             "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
@@ -52,15 +53,15 @@ TEST(Kex, AnAttackerCannotFixTheSharedSecretToZero) {
                             "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
                             "0000000000000000000000000000000000000000000000000000000000000080",
                             "0100000000000000000000000000000000000000000000000000000000000080"}) {
-    EXPECT_FALSE(x25519(secret, from_hex(point).value())) << point;
+    EXPECT_FALSE(key.exchange(from_hex(point).value())) << point;
   }
 }
 
 TEST(Kex, KeysOfAnotherLengthAreErrors) {
   SeededRng rng(1);
-  const Secret<32> secret = x25519_generate(rng);
+  const X25519Key key(x25519_generate(rng));
   for (std::size_t size : {0, 31, 33}) {
-    const auto shared = x25519(secret, Bytes(size, 9));
+    const auto shared = key.exchange(Bytes(size, 9));
     ASSERT_FALSE(shared);
     EXPECT_EQ(shared.error().code, Errc::kInvalid);
   }
