@@ -68,8 +68,8 @@ def panel(drawing, title, cells, key, digits):
     drawing.text(10, drawing.height + 22, title, style='font-weight="bold" font-size="14"')
     if key == "cpu_s_per_gb":
         for number, role in enumerate(("inlet", "relay", "outlet")):
-            drawing.bar(LEFT + 90 * number, drawing.height + 12, 12, PARTS[role])
-            drawing.text(LEFT + 90 * number + 17, drawing.height + 22, role if role != "relay" else "relay, proxy")
+            drawing.bar(LEFT + 110 * number, drawing.height + 12, 12, PARTS[role])
+            drawing.text(LEFT + 110 * number + 17, drawing.height + 22, role if role != "relay" else "relay, proxy")
     y = drawing.height + HEAD - 8
     for cell, values in rows:
         words = label(cell).replace("*", "")
@@ -95,8 +95,8 @@ def svg(result):
         panel(drawing, title, [cell for cell in result["cells"] if cell["load"] == load], key, digits)
     machine = result["machine"]
     return drawing.finish([f"Bars: median of {result['rounds_done']} rounds, peers in turn; whiskers: lowest and highest round.",
-                           f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, commit {machine['commit']}, "
-                           f"{machine['date']}"])
+                           f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}",
+                           f"commit {machine['commit']}, {machine['date']}"])
 
 
 if __name__ == "__main__":

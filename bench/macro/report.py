@@ -117,7 +117,8 @@ def markdown(result):
              if any(c["load"] == load for c in cells)]
     parts += [table(["weir / Ockam, same round", "speed", *(f"{role} CPU" for role in ("inlet", "relay", "outlet"))],
                     list(ratio_rows(cells))),
-              table(["target (docs/design/PERFORMANCE.md)", "wanted", "here", ""], list(targets.rows(cells, good, middle, result["seconds"] is not None)))]
+              table(["target (docs/design/PERFORMANCE.md)", "wanted", "here", ""],
+                    list(targets.rows(cells, good, middle, result["seconds"] is not None)))]
     length = f"{result['seconds']:g} s" if result["seconds"] else "a moment (--quick: no figure of it means anything)"
     notes = [f"Median ± median absolute deviation of {result['rounds_done']} round(s) of about {length}, peers in turn; silent "
              "connections: once, first of all. E2E: secure channel between the ends; SC relay: opens one and seals another."]
