@@ -239,15 +239,14 @@ Census Host::census() const {
   Census sum;
   if (running_ == nullptr) return sum;
   for (const auto& thread : running_->shards) {
-    const Shard& shard = thread->shard;
+    Shard& shard = thread->shard;
+    shard.arena.release();  // part-used, as a shard's that was busy just now, and no leak
     sum.workers += shard.table.size();
     sum.links += shard.links.size();
     sum.channels += shard.channels.size();
     sum.streams += shard.portals.size();
-    std::size_t buffers = 0;
     for (int c = 0; c < kBufferClasses; ++c)
-      buffers += thread->pool.in_use(static_cast<BufferClass>(c));
-    sum.buffers += buffers - std::min<std::size_t>(buffers, 1);
+      sum.buffers += thread->pool.in_use(static_cast<BufferClass>(c));
   }
   return sum;
 }

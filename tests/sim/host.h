@@ -78,7 +78,7 @@ struct Census {
   std::size_t links = 0;
   std::size_t channels = 0;
   std::size_t streams = 0;
-  std::size_t buffers = 0;  // beyond one of each shard's arena
+  std::size_t buffers = 0;
   friend bool operator==(const Census&, const Census&) = default;
   std::string to_string() const;
 };
