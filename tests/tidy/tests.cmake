@@ -8,7 +8,7 @@ set_tests_properties(tidy.house_style tidy.rules_bite tidy.scripts_parse PROPERT
 
 # Each header compiles alone: one generated source per header, in an object library of its own.
 set(header_check_sources)
-foreach(folder base crypto dataplane control tools/weir)
+foreach(folder base crypto dataplane control tools/weir tools/load)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/${folder}/*.h)
   foreach(header ${headers})
     set(source ${CMAKE_BINARY_DIR}/header_check/${header}.cc)
