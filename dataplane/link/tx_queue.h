@@ -26,10 +26,11 @@ struct Source {
   std::uint32_t generation = 0;
   bool waiting = false;           // in some queue's waiters
   bool waits_for_credit = false;  // too much of it is with other shards
+  bool waits_for_keys = false;    // too much of it is parked behind a handshake
   std::uint32_t crossing_bytes = 0;
   Source* next_waiter = nullptr;
 
-  bool must_wait() const { return waiting || waits_for_credit; }
+  bool must_wait() const { return waiting || waits_for_credit || waits_for_keys; }
 };
 
 // Bytes of a source that are with another shard; given back when they have left it. `bytes` 0:

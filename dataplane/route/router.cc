@@ -195,16 +195,7 @@ bool Router::to_control(Entry& entry, Packet& packet) {
   shard_.arena.finish(packet);
   if (entry.kind == EntryKind::kHandshake) {
     Handshake& handshake = handshakes_.at(entry.object);
-    if (handshake.busy) {
-      if (handshake.parked.size() >= shard_.config.limits.parked_frames_max ||
-          handshake.parked_bytes + event.payload.size() > shard_.config.limits.parked_bytes_max) {
-        shard_.counters.drop(DropReason::kHandshakeParked);
-        return false;
-      }
-      handshake.parked_bytes += event.payload.size();
-      handshake.parked.push_back(std::move(event));
-      return true;
-    }
+    if (handshake.busy) return park(handshake, std::move(event));
     handshake.busy = true;
   }
   // One flooder must not starve the rest: its connection is not read while control has its fill.
@@ -276,6 +267,38 @@ bool Router::prepend(Packet& packet, RouteRef& route, ByteSpan items, std::uint3
   return join(packet, route) && route.prepend(items, count);
 }
 
+bool Router::park(Handshake& handshake, MessageEvent&& event) {
+  const ShardLimits& limits = shard_.config.limits;
+  if (handshake.parked_bytes > limits.parked_bytes_max) {
+    // Many connections at once, or another shard's.
+    shard_.counters.drop(DropReason::kHandshakeParked);
+    return false;
+  }
+  handshake.parked_bytes += event.payload.size();
+  const bool full = handshake.parked_bytes > limits.parked_bytes_max / 2 ||
+                    handshake.parked.size() >= limits.parked_frames_max;
+  Link* link = event.link.shard == shard_.config.id
+                   ? shard_.links.find(event.link.index, event.link.generation)
+                   : nullptr;
+  if (full && link != nullptr && !link->source.waits_for_keys) {
+    link->source.waits_for_keys = true;
+    handshake.paused.push_back(event.link);
+    shard_.counters.add(Counter::kSourcePauses);
+  }
+  handshake.parked.push_back(std::move(event));
+  return true;
+}
+
+void Router::read_on(Handshake& handshake) {
+  for (const LinkId id : handshake.paused) {
+    Link* link = shard_.links.find(id.index, id.generation);
+    if (link == nullptr) continue;
+    link->source.waits_for_keys = false;
+    shard_.read_again(link->source);
+  }
+  handshake.paused.clear();
+}
+
 void Router::add_relay(Entry& entry, AddWorker&& command) {
   Relay& relay = relays_.make();
   relay.forward = std::move(command.forward);
@@ -288,25 +311,31 @@ void Router::add_handshake(Entry& entry) { entry.object = handshakes_.make().ind
 
 void Router::remove_object(Entry& entry) {
   if (entry.kind == EntryKind::kRelay) relays_.free(relays_.at(entry.object));
-  if (entry.kind == EntryKind::kHandshake) handshakes_.free(handshakes_.at(entry.object));
+  if (entry.kind == EntryKind::kHandshake) {
+    read_on(handshakes_.at(entry.object));
+    handshakes_.free(handshakes_.at(entry.object));
+  }
 }
 
 void Router::handshake_step(Entry& entry) {
   Handshake& handshake = handshakes_.at(entry.object);
   handshake.busy = false;
-  if (handshake.parked.empty()) return;
+  if (handshake.parked.empty()) return read_on(handshake);
   MessageEvent event = std::move(handshake.parked.front());
   handshake.parked.pop_front();
   handshake.parked_bytes -= event.payload.size();
   handshake.busy = true;
+  if (handshake.parked_bytes <= shard_.config.limits.parked_bytes_max / 4) read_on(handshake);
   event.link.generation = 0;  // parked messages took no credit
   shard_.counters.add(Counter::kMessagesToControl);
   shard_.emit(std::move(event));
 }
 
 std::deque<MessageEvent> Router::take_parked(Entry& entry) {
-  std::deque<MessageEvent> parked = std::move(handshakes_.at(entry.object).parked);
-  handshakes_.free(handshakes_.at(entry.object));
+  Handshake& handshake = handshakes_.at(entry.object);
+  std::deque<MessageEvent> parked = std::move(handshake.parked);
+  read_on(handshake);  // in a later part of this turn: behind what is parked
+  handshakes_.free(handshake);
   return parked;
 }
 

@@ -26,13 +26,16 @@ struct Relay {
   std::uint32_t next_generation = 0;
 };
 
-// A worker that hands messages to control one at a time; the rest is parked, bounded.
+// A worker that hands messages to control one at a time; the rest is parked. Past the bound the
+// connections that it comes from are not read until control has done its step, which is soon: what
+// was sealed for the channel must not be lost, or its peer's nonces have a gap.
 struct Handshake {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
   bool busy = false;
   std::size_t parked_bytes = 0;
   std::deque<MessageEvent> parked;
+  std::vector<LinkId> paused;
 };
 
 class Router {
@@ -61,6 +64,8 @@ class Router {
   Entry* next_of(Relay& relay);
   bool to_link(std::uint32_t link, Packet& packet);
   bool to_control(Entry& entry, Packet& packet);
+  bool park(Handshake& handshake, MessageEvent&& event);
+  void read_on(Handshake& handshake);
   bool drop(Packet& packet, DropReason reason);
 
   Shard& shard_;

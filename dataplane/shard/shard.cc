@@ -349,7 +349,7 @@ void Shard::forget_source(Source& gone) {
   gone.waiting = false;
 }
 
-void Shard::wait_for_buffers(Source& waiting) {
+void Shard::read_again(Source& waiting) {
   const auto kind =
       waiting.kind == Source::Kind::kLink ? TxOwner::Kind::kLink : TxOwner::Kind::kStream;
   for (const TxOwner& owner : starved_) {

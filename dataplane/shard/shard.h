@@ -96,7 +96,9 @@ class Shard {
   void sources_go_on(TxQueue& queue);
   void forget_source(Source& source_to_forget);
   // No buffer is left for this source: it is tried again at the next turns.
-  void wait_for_buffers(Source& waiting);
+  void wait_for_buffers(Source& waiting) { read_again(waiting); }
+  // Reads this source on later in this turn, if it need not wait then.
+  void read_again(Source& again);
   // A worker's address goes away: its users are told.
   void remove_entry(Entry& entry);
   // A producer has ended: nothing may be reached by it any more, on any shard.

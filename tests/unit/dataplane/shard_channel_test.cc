@@ -92,6 +92,73 @@ TEST(ShardChannel, DataBehindTheLastHandshakeMessageWaitsForTheKeys) {
   }
 }
 
+TEST(ShardChannel, NothingBehindTheLastHandshakeMessageIsLostHoweverMuchItIs) {
+  RelayedPair t;
+  AddWorker service;
+  service.address = "forward_to_bob";
+  service.kind = WorkerKind::kRelay;
+  service.forward = route({t.owner_link.sender});
+  service.forward_flow = t.owner_link.flow;
+  service.allowed = {kChannelListener};
+  t.shard.send(service);
+  AddWorker handshake;
+  handshake.address = channel_address(3, "de");
+  handshake.kind = WorkerKind::kHandshake;
+  handshake.allowed = {kListener};
+  t.shard.send(handshake);
+  t.shard.step();
+  t.asker.write_frame(route({handshake.address}), route({"x"}), as_bytes("message 3"));
+  t.shard.take<MessageEvent>();
+  SeededRng rng(3);
+  const auto to_shard = Secret<32>::random(rng);
+  const auto from_shard = Secret<32>::random(rng);
+  FarEnd far;
+  far.crypto = ChannelCrypto(1, to_shard, from_shard);
+  // Eight times what may be parked, while control thinks.
+  constexpr std::size_t kFrames = 200;
+  const Bytes payload(40'000, 5);
+  Bytes all;
+  for (std::size_t i = 0; i < kFrames; ++i) {
+    const EncodedRoute onward = route({handshake.address});
+    const Bytes body =
+        wire::encode_message({onward.items, onward.count}, {},
+                             far.seal(route({"forward_to_bob", "svc"}), route({"cli"}), payload));
+    Bytes prefix(4);
+    store_be32(prefix.data(), static_cast<std::uint32_t>(body.size()));
+    all.insert(all.end(), prefix.begin(), prefix.end());
+    all.insert(all.end(), body.begin(), body.end());
+  }
+  std::size_t sent = 0;
+  const auto push = [&] {
+    const ssize_t n = ::send(t.asker.fd(), all.data() + sent, all.size() - sent, MSG_NOSIGNAL);
+    if (n > 0) sent += static_cast<std::size_t>(n);
+    t.shard.step();
+  };
+  for (int i = 0; i < 200; ++i) push();
+  EXPECT_GE(t.shard.shard.counters.get(Counter::kSourcePauses), 1u);
+  InstallChannel install;
+  install.channel = 3;
+  install.decryptor = handshake.address;
+  install.encryptor = channel_address(3, "ec");
+  install.responder = true;
+  install.send_key = from_shard;
+  install.receive_key = to_shard;
+  install.route = route({t.asker_link.sender, "far"});
+  install.flow = 0xff000103;
+  install.spawner = kChannelListener;
+  t.shard.send(std::move(install));
+  Bytes sink(1 << 20);
+  std::size_t received = 0;
+  for (int i = 0; i < 20'000 && received < kFrames * payload.size(); ++i) {
+    push();
+    const ssize_t got = recv(t.owner.fd(), sink.data(), sink.size(), 0);
+    if (got > 0) received += static_cast<std::size_t>(got);
+  }
+  EXPECT_GE(received, kFrames * payload.size());
+  EXPECT_EQ(t.shard.shard.counters.get(Counter::kFramesOpened), kFrames);
+  EXPECT_EQ(t.shard.shard.counters.dropped(DropReason::kHandshakeParked), 0u);
+}
+
 TEST(ShardChannel, AnswersFollowAPeerThatCameByAnotherConnection) {
   RelayedPair t;
   AddWorker echo;
