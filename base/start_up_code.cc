@@ -17,8 +17,9 @@ void give_back_start_up_code() {
       if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
       const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
       const std::uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
-      // A refusal (the vDSO) costs nothing.
-      madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+      // The loader names addresses by numbers. A refusal (the vDSO) costs nothing.
+      void* const at = reinterpret_cast<void*>(begin);  // NOLINT(performance-no-int-to-ptr)
+      madvise(at, end - begin, MADV_DONTNEED);
     }
     return 0;
   };

@@ -61,7 +61,7 @@ void Links::on_accepted(std::uint32_t index, const IoEvent& event) {
   message.portal = listener.id;
   message.spawner = listener.flow;
   message.peer = event.peer;
-  shard_.crossing.send(to, std::move(message));
+  shard_.crossing.send(to, message);
 }
 
 void Links::adopt(NativeSocket native, ControlId listener, FlowId spawner,

@@ -187,7 +187,7 @@ void Portals::on_accepted(std::uint32_t number, const IoEvent& event) {
   message.socket = event.result;
   message.portal = found.id;
   message.peer = event.peer;
-  shard_.crossing.send(*owner, std::move(message));
+  shard_.crossing.send(*owner, message);
 }
 
 void Portals::adopt(NativeSocket native, ControlId id, const SocketAddress& application) {

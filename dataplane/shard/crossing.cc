@@ -41,9 +41,9 @@ bool Crossing::busy() const {
   return false;
 }
 
-void Crossing::send(ShardId to, CrossMessage&& message) {
+void Crossing::send(ShardId to, const CrossMessage& message) {
   CHECK(to < peers_.size() && peers_[to].to != nullptr);
-  waiting_[to].messages.push_back(std::move(message));
+  waiting_[to].messages.push_back(message);
 }
 
 void Crossing::send_to_all(const CrossMessage& message) {
@@ -104,7 +104,7 @@ bool Crossing::send(ShardId to, Packet& packet, FlowId open_for) {
       shard_.counters.add(Counter::kSourcePauses);
     }
   }
-  send(to, std::move(message));
+  send(to, message);
   return true;
 }
 

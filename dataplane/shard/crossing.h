@@ -77,7 +77,7 @@ class Crossing {
   };
   Crossing(Shard& shard, std::vector<Peer> peers);
 
-  void send(ShardId to, CrossMessage&& message);
+  void send(ShardId to, const CrossMessage& message);
   void send_to_all(const CrossMessage& message);
   // Charges the source that is being read. False: dropped (and counted) for want of memory.
   bool send(ShardId to, Packet& packet, FlowId open_for);
