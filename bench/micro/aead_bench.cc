@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/rng.h"
 #include "crypto/aead.h"
@@ -93,6 +94,68 @@ void rekey(benchmark::State& state, Create create) {
   }
 }
 
+// A batch of frames of as many channels: one call, another key and other memory for each.
+struct Batch {
+  Batch(Create create, std::size_t size, std::size_t count) : aead(create()) {
+    if (aead == nullptr) return;
+    SeededRng rng(1);
+    tags.resize(count * kAeadTagBytes);
+    for (std::size_t i = 0; i < count; ++i) {
+      texts.emplace_back(size, std::uint8_t{7});
+      keys.push_back(aead->make_key());
+      aead->set_key(keys.back(), Secret<32>::random(rng).span());
+    }
+  }
+  std::unique_ptr<Aead> aead;
+  std::vector<Bytes> texts;
+  std::vector<AeadKey> keys;
+  Bytes tags;
+};
+
+bool ready(benchmark::State& state, const Batch& batch) {
+  if (batch.aead == nullptr) state.SkipWithError("this backend is not available here");
+  return batch.aead != nullptr;
+}
+
+void seal_batch(benchmark::State& state, Create create) {
+  const auto size = static_cast<std::size_t>(state.range(0));
+  const auto many = static_cast<std::size_t>(state.range(1));
+  Batch batch(create, size, many);
+  if (!ready(state, batch)) return;
+  std::vector<AeadSegment> segments;
+  for (Bytes& text : batch.texts) segments.push_back({text.data(), text.size()});
+  std::vector<SealJob> jobs;
+  for (std::size_t i = 0; i < many; ++i) {
+    jobs.push_back({&batch.keys[i], 0, &segments[i], 1, {}, batch.tags.data() + i * kAeadTagBytes});
+  }
+  for (auto _ : state) {
+    for (SealJob& job : jobs) ++job.nonce;
+    batch.aead->seal(jobs);
+    benchmark::ClobberMemory();
+  }
+  count(state, size * many);
+  state.SetItemsProcessed(state.iterations() * state.range(1));
+}
+
+void open_batch(benchmark::State& state, Create create) {
+  const auto size = static_cast<std::size_t>(state.range(0));
+  const auto many = static_cast<std::size_t>(state.range(1));
+  Batch batch(create, size, many);
+  if (!ready(state, batch)) return;
+  std::vector<OpenJob> jobs;
+  for (std::size_t i = 0; i < many; ++i) {
+    jobs.push_back(
+        {&batch.keys[i], 0, batch.texts[i], {}, batch.tags.data() + i * kAeadTagBytes, false});
+  }
+  for (auto _ : state) {
+    for (OpenJob& job : jobs) ++job.nonce;
+    batch.aead->open(jobs);
+    benchmark::ClobberMemory();
+  }
+  count(state, size * many);
+  state.SetItemsProcessed(state.iterations() * state.range(1));
+}
+
 void sizes(benchmark::internal::Benchmark* bench) { bench->Arg(64)->Arg(1 << 10)->Arg(48 << 10); }
 
 BENCHMARK_CAPTURE(seal, ipsec_mb, Aead::create_ipsec_mb)->Apply(sizes);
@@ -101,6 +164,14 @@ BENCHMARK_CAPTURE(seal_two_segments, ipsec_mb, Aead::create_ipsec_mb)->Apply(siz
 BENCHMARK_CAPTURE(seal_two_segments, openssl, Aead::create_openssl)->Apply(sizes);
 BENCHMARK_CAPTURE(open, ipsec_mb, Aead::create_ipsec_mb)->Apply(sizes);
 BENCHMARK_CAPTURE(open, openssl, Aead::create_openssl)->Apply(sizes);
+void batches(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"bytes", "batch"})->ArgsProduct({{64, 1 << 10, 48 << 10}, {1, 8, 64}});
+}
+
+BENCHMARK_CAPTURE(seal_batch, ipsec_mb, Aead::create_ipsec_mb)->Apply(batches);
+BENCHMARK_CAPTURE(seal_batch, openssl, Aead::create_openssl)->Apply(batches);
+BENCHMARK_CAPTURE(open_batch, ipsec_mb, Aead::create_ipsec_mb)->Apply(batches);
+BENCHMARK_CAPTURE(open_batch, openssl, Aead::create_openssl)->Apply(batches);
 BENCHMARK_CAPTURE(rekey, ipsec_mb, Aead::create_ipsec_mb);
 BENCHMARK_CAPTURE(rekey, openssl, Aead::create_openssl);
 
