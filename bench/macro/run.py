@@ -158,7 +158,7 @@ class Bench:
         if load == "tunnels":
             return loads.tunnels(self.of(cell), self.chosen.tunnels, 0.2 if quick else 2.5)
         if load == "bulk":
-            amount = ["-n", QUICK_BYTES] if quick else ["-t", f"{self.chosen.seconds:g}"]
+            amount = ["-n", QUICK_BYTES] if quick else ["-t", str(max(1, round(self.chosen.seconds)))]      # 0: for ever
             return loads.bulk(self.of(cell), self.servers, amount)
         return loads.redis(self.of(cell), self.servers, load, QUICK_REQUESTS[load] if quick else cell.get("requests", REQUESTS_MIN))
 
