@@ -61,8 +61,8 @@ void Channels::install(InstallChannel&& command) {
     }
     if (!event.payload.empty()) std::memcpy(hold->data, event.payload.data(), event.payload.size());
     Packet packet;
-    const std::string own = decryptor->encoded;
-    packet.onward = {as_bytes(own), 1, {}, 0};
+    const Bytes own = to_bytes(decryptor->encoded_bytes());  // it may end while this is handled
+    packet.onward = {own, 1, {}, 0};
     packet.ret = RouteRef::of(event.ret);
     packet.payload = {hold->data, event.payload.size()};
     packet.payload_buffer = hold.get();

@@ -56,9 +56,9 @@ Entry* AddressTable::add(ByteSpan value, EntryKind kind, std::uint32_t object) {
   entry.kind = kind;
   entry.object = object;
   entry.hash = hash_of(value);
-  entry.encoded.resize(wire::local_address_bytes(value.size()));
-  wire::put_local_address(reinterpret_cast<std::uint8_t*>(entry.encoded.data()), value);
-  entry.value_at = static_cast<std::uint32_t>(entry.encoded.size() - value.size());
+  const std::size_t bytes = wire::local_address_bytes(value.size());
+  wire::put_local_address(entry.encoded.resize(bytes), value);
+  entry.value_at = static_cast<std::uint32_t>(bytes - value.size());
   insert_slot(entry.hash, entry.index);
   return &entry;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -39,6 +39,23 @@ struct RouteUser {
   RouteUser* next = nullptr;
 };
 
+// The bytes of an address, in place where it is of the usual size: a look-up among a million
+// touches no memory beyond slot and entry.
+class AddressBytes {
+ public:
+  std::uint8_t* resize(std::size_t size) {
+    size_ = static_cast<std::uint32_t>(size);
+    heap_ = size > sizeof(here_) ? std::make_unique<std::uint8_t[]>(size) : nullptr;
+    return heap_ != nullptr ? heap_.get() : here_;
+  }
+  ByteSpan span() const { return {heap_ != nullptr ? heap_.get() : here_, size_}; }
+
+ private:
+  std::uint32_t size_ = 0;
+  std::uint8_t here_[36] = {};  // wire::kRandomAddressBytes
+  std::unique_ptr<std::uint8_t[]> heap_;
+};
+
 struct Entry {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
@@ -46,13 +63,13 @@ struct Entry {
   std::uint32_t object = 0;  // index in the table of its kind
   std::uint64_t hash = 0;
   ControlId worker = 0;        // control's name for kControl, kHandshake
-  std::string encoded;         // canonical CBOR of the address
+  AddressBytes encoded;        // canonical CBOR of the address
   std::uint32_t value_at = 0;  // where the value starts in `encoded`
   std::vector<FlowId> flows;   // allowed, for clean-up
   RouteUser* users = nullptr;
 
-  ByteSpan encoded_bytes() const { return as_bytes(encoded); }
-  ByteSpan value() const { return as_bytes(encoded).subspan(value_at); }
+  ByteSpan encoded_bytes() const { return encoded.span(); }
+  ByteSpan value() const { return encoded.span().subspan(value_at); }
 };
 
 class AddressTable {
