@@ -82,7 +82,8 @@ class Threads final : public ShardThreads {
       slots_.push_back(std::move(slot));
     }
     for (std::size_t i = 0; i < count * count; ++i) {
-      cross_.push_back(i / count == i % count ? nullptr : std::make_unique<CrossRing>(kCrossRingSlots));
+      cross_.push_back(i / count == i % count ? nullptr
+                                              : std::make_unique<CrossRing>(kCrossRingSlots));
     }
     for (std::size_t i = 0; i < count; ++i) make_shard(i, options, clock, wake_control);
     for (std::size_t i = 0; i < count; ++i) run(i, options);
