@@ -7,6 +7,13 @@
 
 #include "base/check.h"
 
+#ifdef __SANITIZE_ADDRESS__  // GCC; the sanitized presets use it
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(begin, size) static_cast<void>(0)
+#define ASAN_UNPOISON_MEMORY_REGION(begin, size) static_cast<void>(0)
+#endif
+
 namespace weir {
 
 BufferPool::BufferPool(const BufferLimits& limits) : limits_(limits) {
@@ -24,7 +31,9 @@ BufferPool::BufferPool(const BufferLimits& limits) : limits_(limits) {
 
 BufferPool::~BufferPool() {
   for (int c = 0; c < kBufferClasses; ++c) {
-    if (memory_[c] != nullptr) munmap(memory_[c], limits_.count[c] * kBufferBytes[c]);
+    if (memory_[c] == nullptr) continue;
+    ASAN_UNPOISON_MEMORY_REGION(memory_[c], limits_.count[c] * kBufferBytes[c]);
+    munmap(memory_[c], limits_.count[c] * kBufferBytes[c]);
   }
 }
 
@@ -47,6 +56,7 @@ Buffer* BufferPool::take(BufferClass size_class) {
   Buffer* buffer = next_free(c);
   if (buffer == nullptr) return nullptr;
   buffer->refs = 1;
+  ASAN_UNPOISON_MEMORY_REGION(buffer->data, buffer->capacity);
   ++in_use_[c];
   peak_[c] = std::max(peak_[c], in_use_[c]);
   touched_[c] = std::max(touched_[c], in_use_[c]);
@@ -88,6 +98,7 @@ void BufferPool::give_back(Buffer* buffer) {
   const int c = static_cast<int>(buffer->size_class);
   buffer->next = free_[c];
   free_[c] = buffer;
+  ASAN_POISON_MEMORY_REGION(buffer->data, buffer->capacity);  // a use after this is found
   DCHECK(in_use_[c] > 0);
   --in_use_[c];
 }
