@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct Backend {
   std::string name;
   std::function<std::unique_ptr<World>()> make_world;
 };
+inline void PrintTo(const Backend& backend, std::ostream* out) { *out << backend.name; }
 // All that this machine can run; each of uring's fallbacks counts as a back end of its own.
 const std::vector<Backend>& backends();
 
