@@ -20,12 +20,14 @@ enum class ModeKind : std::uint8_t {
   kHandshake,
   kIdle,
   kChurn,
+  // adversaries from here on
   kFlood,
   kSlowReader,
   kMangle,
   kReplay,
 };
 const char* mode_name(ModeKind kind);
+inline bool is_adversary(ModeKind kind) { return kind >= ModeKind::kFlood; }
 
 // What each tunnel of `idle` and `churn` consists of.
 enum class TunnelKind : std::uint8_t { kConnection, kChannel, kRelay };

@@ -50,6 +50,7 @@ void Poller::flush() {
 }
 
 void Poller::turn(std::uint64_t timeout_ns) {
+  flush();
   epoll_event events[256];
   const timespec timeout = {static_cast<time_t>(timeout_ns / kNsPerSecond),
                             static_cast<long>(timeout_ns % kNsPerSecond)};

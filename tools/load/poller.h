@@ -49,7 +49,8 @@ class Poller {
   void bury(std::unique_ptr<Pollable> pollable);
 
   void flush();
-  // Waits at most timeout_ns (0: looks only), handles what came, flushes, deletes the buried.
+  // Flushes, waits at most timeout_ns (0: looks only), handles what came, flushes again, deletes
+  // the buried.
   void turn(std::uint64_t timeout_ns);
 
   // Shared by all receives of this thread; valid until the next receive.

@@ -104,10 +104,10 @@ std::string schedule_text(const Options& options) {
                      options.poisson ? "Poisson" : "fixed");
 }
 
-void add_memory(const RunResult& result, std::string& text) {
+void add_memory(const Options& options, const RunResult& result, std::string& text) {
   const auto& before = result.peer_before_set_up;
   const auto& after = result.peer_after_set_up;
-  if (!before || !after) return;
+  if (!before || !after || options.mode != ModeKind::kIdle) return;
   const double grown =
       static_cast<double>(after->resident_bytes) - static_cast<double>(before->resident_bytes);
   text += fmt::format(
@@ -120,12 +120,15 @@ void add_memory(const RunResult& result, std::string& text) {
 void add_step(const Options& options, const StepResult& step, std::string& text) {
   const Stats& stats = step.stats;
   const double seconds = step.seconds > 0 ? step.seconds : 1;
+  const bool has_answers = !is_adversary(options.mode);
   if (stats.sent != 0 || stats.held_back != 0) {
     text += fmt::format("  sent       {:>14}\n", with_commas(stats.sent));
+  }
+  if (has_answers && stats.sent != 0) {
     text += fmt::format("  completed  {:>14}   {} /s\n", with_commas(stats.completed),
                         with_commas(step.achieved_per_s()));
   }
-  if (stats.sent > stats.completed) {
+  if (has_answers && stats.sent > stats.completed) {
     text += fmt::format("  unanswered {:>14}\n", with_commas(stats.sent - stats.completed));
   }
   if (stats.held_back != 0) {
@@ -136,7 +139,7 @@ void add_step(const Options& options, const StepResult& step, std::string& text)
     text += fmt::format("  payload    {:>14.3f}   Gbit/s\n",
                         static_cast<double>(stats.bytes_in_window) * 8 / 1e9 / seconds);
   }
-  if (is_late(options, step)) {
+  if (has_answers && is_late(options, step)) {
     text += fmt::format("  latency    refused: {}\n", refusal(options, step));
   } else if (stats.latency_ns.count() != 0) {
     text += fmt::format("  latency us {}\n", histogram_text(stats.latency_ns));
@@ -201,7 +204,7 @@ std::string report_text(const Options& options, const RunResult& result) {
   text += fmt::format("  {}, {} cores, {}; {} thread(s); set up in {:.2f} s{}\n", here.cpu,
                       here.cores, here.kernel, options.threads(), result.set_up_s,
                       result.interrupted ? "; interrupted: the result so far" : "");
-  add_memory(result, text);
+  add_memory(options, result, text);
   if (options.sweep) {
     for (const StepResult& step : result.steps) text += "  " + step_line(options, step) + "\n";
     if (result.knee) {

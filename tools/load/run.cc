@@ -88,9 +88,10 @@ void rest() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
 
 // Empty, or why it failed.
 std::string wait_for_set_up(const Options& options, const Workers& workers, Progress& progress) {
-  // Handshakes take the node's time: what is asked for may take longer than one answer.
+  // Handshakes and identities take time: what is asked for may take longer than one answer.
   const std::uint64_t budget =
-      ns_of(options.timeout_s) + std::uint64_t{options.flows()} * 5 * kNsPerMs;
+      ns_of(options.timeout_s) +
+      (std::uint64_t{options.flows()} + std::uint64_t{options.prepare}) * 5 * kNsPerMs;
   const std::uint64_t deadline = now_ns() + budget;
   while (true) {
     std::size_t ready = 0;

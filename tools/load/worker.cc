@@ -122,7 +122,6 @@ void Worker::run_phase(Mode& mode, const Phase& phase) {
     } else {
       next_ns = std::min(end_ns, send_due(mode, schedule, end_ns));
     }
-    poller_->flush();
     poller_->turn(until(std::min(next_ns, mode.tick(now))));
   }
   mode.finish(meter_.stats());
