@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kStampBytes = 8;
 // One source address has about 28,000 ports for one target.
 constexpr std::uint32_t kConnectionsPerSource = 20'000;
+// A node of weir allows 1,024 relays to one identity: further ones belong to throw-away identities.
+constexpr std::uint32_t kRelaysPerIdentity = 1000;
 
 }  // namespace
 
@@ -49,14 +51,21 @@ void FlowsMode::add_flows(std::uint32_t count, std::uint32_t connections) {
                                                         all / kConnectionsPerSource));
   }
   flows_.resize(count);
+  Identifier owner = context_.party.own();
   for (std::uint32_t i = 0; i < count; ++i) {
     Flow& flow = flows_[i];
+    const bool full = i % kRelaysPerIdentity == 0 && (i != 0 || context_.thread != 0);
+    if (full && (self_relay_ || paired_)) owner = context_.party.fresh();
     flow.sender = std::make_unique<Tunnel>(*connections_[i % connections], context_.party,
                                            sender_plan_, *this, i);
-    if (self_relay_) flow.sender->set_relay_name(relay_name(i));
+    if (self_relay_) {
+      flow.sender->set_identity(owner);
+      flow.sender->set_relay_name(relay_name(i));
+    }
     if (!paired_) continue;
     flow.receiver = std::make_unique<Tunnel>(*connections_[connections + i % connections],
                                              context_.party, receiver_plan_, *this, i);
+    flow.receiver->set_identity(owner);
     flow.receiver->set_relay_name(relay_name(i));
   }
 }

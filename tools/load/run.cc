@@ -101,7 +101,12 @@ std::string wait_for_set_up(const Options& options, const Workers& workers, Prog
     }
     if (ready == workers.size()) return {};
     if (interrupted()) return "interrupted while setting up";
-    if (now_ns() > deadline) return "the target did not answer while setting up";
+    if (now_ns() > deadline) {
+      std::uint64_t up = 0;
+      for (const auto& worker : workers) up += worker->set_up_count();
+      return fmt::format("the target did not answer while setting up: {} of {} flows are up",
+                         with_commas(up), with_commas(std::uint64_t{options.flows()}));
+    }
     progress.look("set up");
     rest();
   }
