@@ -23,6 +23,8 @@ if(TARGET weir AND NOT WEIR_FUZZ)
   foreach(scenario message relay sweep portal handshake idle_and_churn adversaries
           ctrl_c_gives_the_result_so_far lateness_is_said refusals real_ockam)
     weir_e2e_test(load.${scenario} 240 "WEIR_LOAD_BIN=$<TARGET_FILE:weir-load>" load.py ${scenario})
+    # It takes both cores: tests beside it that wait for recoveries would time out.
+    set_tests_properties(e2e.load.${scenario} PROPERTIES RUN_SERIAL TRUE)
   endforeach()
   weir_e2e_test(bad_input.wrong_arguments 60 "" bad_input.py wrong_arguments)
 endif()
