@@ -22,7 +22,8 @@ NodeCore::NodeCore(NodeConfig config_in, std::vector<ShardPort*> shards_in,
       rng(rng_in),
       logger(std::move(logger_in)),
       aead(Aead::create_best()),
-      flows(rng) {
+      flows(rng),
+      started_ns(clock.now_ns()) {
   CHECK(!shards.empty() && shards.size() < kControlShard);
 }
 

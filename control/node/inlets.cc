@@ -58,9 +58,16 @@ void Inlets::create(const InletRequest& request, Done<InletStatus> done) {
 void Inlets::bind(Inlet& inlet, const SocketAddress& address) {
   const std::string alias = inlet.request.alias;
   const ControlId id = inlet.id;
-  core_.listening[id] = [this, alias, id](const Listening& event) {
-    if (by_id_.contains(id)) return bound(alias, event);
-    if (event.error == 0) core_.broadcast(CloseListener{id, true});  // removed meanwhile
+  core_.listening[id] = [this, alias, id, address](const Listening& event) {
+    if (!by_id_.contains(id)) {
+      if (event.error == 0) core_.broadcast(CloseListener{id, true});  // removed meanwhile
+      return;
+    }
+    if (event.error != EADDRINUSE || !core_.may_retry_address()) return bound(alias, event);
+    core_.broadcast(CloseListener{id, true});  // the other shards know it already
+    core_.after_ms(NodeCore::kAddressRetryMs, [this, id, address] {
+      if (const auto it = by_id_.find(id); it != by_id_.end()) bind(*it->second, address);
+    });
   };
   core_.broadcast(
       OpenInlet{id, address, !inlet.request.enable_nagle, inlet.request.skip_handshake});
@@ -69,8 +76,8 @@ void Inlets::bind(Inlet& inlet, const SocketAddress& address) {
 void Inlets::bound(const std::string& alias, const Listening& event) {
   Inlet& inlet = *inlets_.at(alias);
   if (event.error != 0) {
-    const Done<InletStatus> failed = std::move(inlet.answer);
     core_.broadcast(CloseListener{inlet.id, true});  // the other shards know it already
+    const Done<InletStatus> failed = std::move(inlet.answer);
     const std::string address = inlet.request.listen.text();
     by_id_.erase(inlet.id);
     inlets_.erase(alias);

@@ -98,13 +98,25 @@ void Links::close_all() {
 }
 
 void Links::listen(const SocketAddress& address, FlowId flow, Done<ListenerInfo> done) {
-  const ControlId id = core_.next_id();
-  core_.listening[id] = [this, id, flow, done = std::move(done)](const Listening& event) {
+  open_listener(address, {core_.next_id(), core_.new_address(0), {}, flow}, std::move(done));
+}
+
+void Links::open_listener(const SocketAddress& address, ListenerInfo listener,
+                          Done<ListenerInfo> done) {
+  const ControlId id = listener.id;
+  const FlowId flow = listener.flow;
+  core_.listening[id] = [this, address, listener = std::move(listener),
+                         done = std::move(done)](const Listening& event) mutable {
+    if (event.error == EADDRINUSE && core_.may_retry_address()) {
+      core_.after_ms(NodeCore::kAddressRetryMs,
+                     [this, address, listener, done] { open_listener(address, listener, done); });
+      return;
+    }
     if (event.error != 0) {
       return done(fail(event.error == EADDRINUSE ? Errc::kAlreadyExists : Errc::kIo,
                        "generic I/O failure", std::strerror(event.error)));
     }
-    ListenerInfo listener{id, core_.new_address(0), event.bound, flow};
+    listener.bound = event.bound;
     core_.log(LogLevel::kInfo, "TCP listener at {}", listener.bound.text());
     listeners_.push_back(listener);
     done(std::move(listener));

@@ -8,6 +8,7 @@
 
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -88,6 +89,12 @@ class Io {
   // From any thread: makes the current or next reap() return.
   virtual void wake() = 0;
 };
+
+// What a listen() that just failed means as an errno.
+inline std::int32_t listen_errno(const Error& error) {
+  if (error.code == Errc::kAlreadyExists) return EADDRINUSE;
+  return errno != 0 ? errno : EIO;
+}
 
 // `epoll`; never fails on a kernel that weir supports.
 Result<std::unique_ptr<Io>> make_epoll_io(BufferPool& pool);

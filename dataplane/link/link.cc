@@ -27,7 +27,7 @@ void Links::listen(const ListenTransport& command) {
       command.address, socket_user(SocketRole::kLinkListener, listener.index, listener.generation),
       answer.bound);
   if (!socket) {
-    answer.error = errno != 0 ? errno : EIO;
+    answer.error = listen_errno(socket.error());
     listeners_.free(listener);
   } else {
     listener.socket = *socket;

@@ -53,7 +53,7 @@ void Portals::open_inlet(const OpenInlet& command) {
     made->socket = *socket;
     inlets_.push_back(std::move(made));
   } else {
-    answer.error = errno != 0 ? errno : EIO;
+    answer.error = listen_errno(socket.error());
   }
   shard_.emit(answer);
 }

@@ -94,6 +94,11 @@ struct NodeCore {
   TimerId after_ms(std::uint64_t ms, std::function<void()> run) {
     return timers.start(now_ns() + ms * kNsPerMs, std::move(run));
   }
+  // An address in use is asked for again this soon, and given up this long after the node's start:
+  // io_uring lets go of a killed process's sockets only after the process is gone.
+  static constexpr std::uint64_t kAddressRetryMs = 20;
+  static constexpr std::uint64_t kAddressWaitMs = 3000;
+  bool may_retry_address() { return now_ns() - started_ns < kAddressWaitMs * kNsPerMs; }
   // Uniform in [0, bound).
   std::uint64_t random_below(std::uint64_t bound) {
     return bound == 0 ? 0 : rng.next_u64() % bound;
@@ -127,6 +132,7 @@ struct NodeCore {
   FlowId api_flow = kNoFlow;
   // Answers of ListenTransport and OpenInlet.
   std::map<ControlId, std::function<void(const Listening&)>> listening;
+  const std::uint64_t started_ns;
   ControlId last_id = 0;
   std::uint32_t turn = 0;
 };

@@ -72,6 +72,7 @@ class Links {
     Done<Link> done;
   };
   void finish(ControlId attempt, Result<Link> result);
+  void open_listener(const SocketAddress& address, ListenerInfo listener, Done<ListenerInfo> done);
 
   NodeCore& core_;
   WorkerTable& workers_;

@@ -434,6 +434,60 @@ TEST(NodeWhole, ANodeThatIsStartedAgainHasItsResources) {
   EXPECT_EQ(c.node.list_outlets().size(), 1U);
 }
 
+TEST(NodeWhole, ANodeWaitsForAnAddressThatAKilledOneStillHolds) {
+  World world;
+  SimPeer holder(world.network);
+  SocketAddress held;
+  const SimEnd listener = holder.listen(held);
+  Persona& who = world.persona();
+  NodeConfig config;
+  config.name = "n";
+  config.tcp_listener = held;
+  SimNode node(world.network, world.clock, who, config, nullptr, 1, &world.log);
+  std::optional<Result<std::optional<SocketAddress>>> started;
+  node.node.start([&](auto result) { started = std::move(result); });
+  const auto run_for_ms = [&](std::uint64_t ms) {
+    const std::uint64_t end_ns = world.network.now_ns() + ms * kNsPerMs;
+    while (world.network.now_ns() < end_ns) {
+      node.data.step();
+      node.node.step();
+      if (!world.network.step(world.network.now_ns() + kNsPerMs))
+        world.network.advance_to(world.network.now_ns() + kNsPerMs);
+    }
+  };
+  run_for_ms(500);
+  EXPECT_FALSE(started.has_value());
+  holder.close(listener);
+  run_for_ms(100);
+  ASSERT_TRUE(started.has_value());
+  EXPECT_TRUE(started->has_value());
+
+  // An inlet, too; and an address that stays taken is an error.
+  SocketAddress taken;
+  const SimEnd second = holder.listen(taken);
+  std::optional<Result<InletStatus>> made;
+  InletRequest request;
+  request.listen = wire::HostnamePort::parse(taken.text()).value();
+  request.to = wire::MultiAddr::parse("/service/outlet").value();
+  request.wait_for_outlet_ms = 1;
+  const auto create = [&](const std::string& alias) {
+    made.reset();
+    request.alias = alias;
+    node.node.create_inlet(request, [&](auto result) { made = std::move(result); });
+  };
+  create("first");
+  run_for_ms(200);
+  EXPECT_FALSE(made.has_value());
+  holder.close(second);
+  run_for_ms(100);
+  EXPECT_EQ(node.node.list_inlets().size(), 1u);
+  run_for_ms(4'000);
+  create("second");
+  run_for_ms(10);
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->error().code, Errc::kAlreadyExists);
+}
+
 TEST(NodeWhole, OutletsServeOnlyTheAuthorized) {
   World world;
   SimNode& out = world.start(world.persona());
