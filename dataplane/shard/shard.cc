@@ -58,6 +58,8 @@ void Shard::step(std::uint64_t deadline_ns) {
   const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_, retry_ns});
   const std::size_t count = io.reap(io_events_, busy ? 0 : wait);
   now_ns = clock.now_ns();
+  // Also what came while it waited: whatever is done now may want to be looked after in a second.
+  const bool worked = busy || count != 0 || !rings_.commands.empty() || crossing.busy();
   handle_commands();
   crossing.receive();
   for (std::size_t i = 0; i < count; ++i) handle_event(io_events_[i]);
@@ -74,8 +76,8 @@ void Shard::step(std::uint64_t deadline_ns) {
         break;
     }
   }
-  if (busy || count != 0) next_second_ns_ = std::min(next_second_ns_, now_ns + kNsPerSecond);
-  if (now_ns >= next_second_ns_) every_second(busy || count != 0);
+  if (worked) next_second_ns_ = std::min(next_second_ns_, now_ns + kNsPerSecond);
+  if (now_ns >= next_second_ns_) every_second(worked);
   // Each turn: a buffer may have come back.
   for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
   if (!starved_.empty()) feed_starved();

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/hex.h"
 #include "shard_harness.h"
 
@@ -80,6 +83,23 @@ TEST(ShardLink, BadFramesCloseTheConnectionAndNothingElse) {
   }
   good.write_frame(route({"echo"}), route({"me"}), as_bytes("x"));
   EXPECT_FALSE(good.read_frame().empty());
+}
+
+TEST(ShardLink, ACommandThatCameWhileItWaitedIsLookedAfterInASecond) {
+  TestShard shard;
+  const std::uint64_t idle = ~std::uint64_t{0};
+  for (int i = 0; i < 500 && shard.shard.next_deadline_ns() != idle; ++i) shard.step(10);
+  ASSERT_EQ(shard.shard.next_deadline_ns(), idle);
+  std::thread control([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ListenTransport command;
+    command.address = SocketAddress::v4_loopback(0);
+    shard.send(command);
+    shard.io->wake();
+  });
+  while (shard.find<Listening>() == nullptr) shard.step(1000);
+  control.join();
+  EXPECT_NE(shard.shard.next_deadline_ns(), idle);
 }
 
 TEST(ShardLink, HopAndRelayRewriteRoutesAsOckamDoes) {
