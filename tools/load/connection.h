@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/unique_fd.h"
 #include "dataplane/wire/message.h"
 #include "tools/load/out_buffer.h"
 #include "tools/load/poller.h"
 #include "tools/load/socket.h"
-#include "tools/load/unique_fd.h"
 
 namespace weir::load {
 

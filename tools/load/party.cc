@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/hex.h"
-#include "tools/load/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace weir::load {
 namespace {

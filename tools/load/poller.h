@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "tools/load/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace weir::load {
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "tools/load/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace weir::load {
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/unique_fd.h"
 #include "dataplane/io/socket_address.h"
 #include "tools/weir/commands.h"
 #include "tools/weir/failure.h"
@@ -13,7 +14,6 @@
 #include "tools/weir/names.h"
 #include "tools/weir/nodes.h"
 #include "tools/weir/route_builder.h"
-#include "tools/weir/unique_fd.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -47,7 +47,7 @@ void check_port_free(const wire::HostnamePort& listen) {
   const UniqueFd probe(::socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!probe.is_open() || ::bind(probe.get(), &address->any, address->size()) == 0) return;
+  if (!probe || ::bind(probe.get(), &address->any, address->size()) == 0) return;
   give_up(fmt::format("Another process is already listening on port {}!", listen.port),
           "choose another port with --from, or 0 for any");
 }

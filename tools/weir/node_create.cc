@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/unique_fd.h"
 #include "control/store/home.h"
 #include "tools/weir/commands.h"
 #include "tools/weir/engine.h"
@@ -20,7 +21,6 @@
 #include "tools/weir/names.h"
 #include "tools/weir/node_process.h"
 #include "tools/weir/nodes.h"
-#include "tools/weir/unique_fd.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {

@@ -17,8 +17,8 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/unique_fd.h"
 #include "tools/weir/failure.h"
-#include "tools/weir/unique_fd.h"
 
 namespace weir::cli {
 namespace {
@@ -169,10 +169,10 @@ Status report_ready(int pipe_fd) {
 Status redirect_to_log(const std::string& path) {
   const UniqueFd log(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!log.is_open()) return fail(Errc::kIo, "cannot open the log", path);
+  if (!log) return fail(Errc::kIo, "cannot open the log", path);
   ::dup2(log.get(), STDOUT_FILENO);
   ::dup2(log.get(), STDERR_FILENO);
-  if (null.is_open()) ::dup2(null.get(), STDIN_FILENO);
+  if (null) ::dup2(null.get(), STDIN_FILENO);
   return {};
 }
 
@@ -210,7 +210,7 @@ bool stop_by_pid(std::int64_t pid, std::uint64_t start_ticks) {
 bool stop_process(std::int64_t pid, std::uint64_t start_ticks) {
   if (pid <= 0) return true;
   const UniqueFd process(pidfd_open(pid));
-  if (!process.is_open()) return errno == ESRCH || stop_by_pid(pid, start_ticks);
+  if (!process) return errno == ESRCH || stop_by_pid(pid, start_ticks);
   // The descriptor names one process for ever; only now is it worth comparing.
   if (process_status(pid, start_ticks) != ProcessStatus::kRunning) return true;
   for (const int signal : {SIGTERM, SIGKILL}) {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace weir::cli {
+namespace weir {
 
 class UniqueFd {
  public:
@@ -19,7 +19,7 @@ class UniqueFd {
   UniqueFd(const UniqueFd&) = delete;
   ~UniqueFd() { reset(); }
 
-  bool is_open() const { return fd_ >= 0; }
+  explicit operator bool() const { return fd_ >= 0; }
   int get() const { return fd_; }
   int release() { return std::exchange(fd_, -1); }
   void reset() {
@@ -31,4 +31,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace weir::cli
+}  // namespace weir
