@@ -60,10 +60,7 @@ class Nodes:
 
     def __init__(self, scene, servers, kind, topology, io=None):
         self.scene, self.kind, self.io = scene, kind, io
-        outlet = self.node("db")
-        outlet.outlet(servers.iperf_port, name="bulk")
-        outlet.outlet(servers.redis_port, name="redis")
-        inlet = self.node("app")
+        outlet, inlet = self.with_outlets(servers), self.node("app")
         self.roles = {"inlet": inlet.pid}
         route = outlet.address
         if topology != "none":
@@ -73,6 +70,15 @@ class Nodes:
             route += "/service/forward_to_db"
             self.roles["relay"] = relay.pid
         self.roles["outlet"] = outlet.pid
+        self.finish(inlet, route)
+
+    def with_outlets(self, servers):
+        outlet = self.node("db")
+        outlet.outlet(servers.iperf_port, name="bulk")
+        outlet.outlet(servers.redis_port, name="redis")
+        return outlet
+
+    def finish(self, inlet, route):
         self.bulk_port = inlet.inlet(route + "/secure/api/service/bulk")
         self.redis_port = inlet.inlet(route + "/secure/api/service/redis")
 

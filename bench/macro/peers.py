@@ -8,7 +8,7 @@ import sys
 
 from chains import FOLDER, Direct, Failure, Nodes, TOPOLOGIES
 from harness import binary
-from proxies import BareLoop, Echo, HaProxy, Rathole, Stunnel
+from proxies import Between, Echo, Proxy, Rathole, Stunnel, bare_loop, haproxy
 
 # load: programs that it needs
 LOADS = {"bulk": ("iperf3",), "redis-1": ("redis-server", "redis-benchmark"), "redis-50": ("redis-server", "redis-benchmark"),
@@ -17,19 +17,22 @@ LOADS = {"bulk": ("iperf3",), "redis-1": ("redis-server", "redis-benchmark"), "r
 REDIS = ("redis-1", "redis-50", "redis-50x16", "connect")
 NAMES = {"direct": "direct", "echo": "direct, bare echo", "haproxy": "HAProxy, one plain hop",
          "bare-64k": "bare loop, 64 KiB a call", "bare-256k": "bare loop, 256 KiB a call", "bare-1m": "bare loop, 1 MiB a call",
-         "bare-plain": "bare loop, 1 MiB a call, no cipher", "rathole": "rathole pair, plain",
+         "bare-plain": "bare loop, 1 MiB a call, no cipher",
+         "between-haproxy": "HAProxy between weir's ends", "between-bare-256k": "bare loop, 256 KiB, between weir's ends",
+         "between-bare-1m": "bare loop, 1 MiB, between weir's ends", "rathole": "rathole pair, plain",
          "rathole-noise": "rathole pair, Noise", "stunnel": "stunnel pair, TLS 1.3", "ockam": "Ockam", "weir": "**weir**",
          "weir-epoll": "**weir**, epoll"}
 # peer: its loads. Chains of nodes are measured in every topology.
 PEERS = {"direct": ("bulk", *REDIS), "echo": ("redis-1", "redis-50"), "haproxy": ("bulk", *REDIS, "tunnels"),
          "bare-64k": ("bulk",), "bare-256k": ("bulk",), "bare-1m": ("bulk", *REDIS), "bare-plain": ("bulk",),
+         "between-haproxy": ("bulk", "redis-50"), "between-bare-256k": ("bulk",), "between-bare-1m": ("bulk", "redis-50"),
          "rathole": ("bulk", *REDIS, "tunnels"), "rathole-noise": ("bulk", *REDIS, "tunnels"),
          "stunnel": ("bulk", *REDIS, "tunnels"), "ockam": tuple(LOADS), "weir": tuple(LOADS),
          "weir-epoll": ("bulk", "redis-1", "redis-50")}
 KIND = {"ockam": "ockam", "weir": "weir", "weir-epoll": "weir"}
 
 
-def bare_loop():
+def bare_loop_program():
     """The program beside the measured weir, where CMake puts both."""
     path = os.environ.get("BARE_LOOP_BIN") or os.path.join(os.path.dirname(binary("weir")), "bench", "bare_loop")
     if not os.access(path, os.X_OK):
@@ -59,11 +62,13 @@ def program_of(peer):
                 return binary(KIND[peer])
         except SystemExit:
             raise Failure("no real ockam here (tests/interop/build_ockam.sh makes it)") from None
-    if peer.startswith("bare") or peer == "echo":
-        return bare_loop()
+    if "bare" in peer or peer == "echo":
+        return bare_loop_program()
     if peer.startswith("rathole"):
         return rathole()
-    return {"haproxy": lambda: installed("haproxy"), "stunnel": lambda: installed("stunnel", "openssl"),
+    if peer.endswith("haproxy"):
+        return installed("haproxy")
+    return {"stunnel": lambda: installed("stunnel", "openssl"),
             "direct": lambda: ""}[peer]()
 
 
@@ -74,12 +79,18 @@ def topologies(peer):
 def make(peer, topology, scene, servers, program):
     if peer in KIND:
         return Nodes(scene, servers, KIND[peer], topology, "epoll" if peer == "weir-epoll" else None)
-    if peer.startswith("bare"):
-        return BareLoop(scene, servers, program, {"bare-64k": 64, "bare-256k": 256}.get(peer, 1024), peer != "bare-plain")
+    if "bare" in peer or peer.endswith("haproxy"):
+        kib = {"64k": 64, "256k": 256}.get(peer.rsplit("-")[-1], 1024)
+
+        def start(targets):
+            if "bare" in peer:
+                return bare_loop(scene, program, targets, kib, not peer.endswith("plain"))
+            return haproxy(scene, program, targets)
+        return Between(scene, servers, start) if peer.startswith("between") else Proxy(servers, start)
     if peer.startswith("rathole"):
         return Rathole(scene, servers, program, peer == "rathole-noise")
     return {"direct": lambda: Direct(servers), "echo": lambda: Echo(scene, program),
-            "haproxy": lambda: HaProxy(scene, servers), "stunnel": lambda: Stunnel(scene, servers)}[peer]()
+            "stunnel": lambda: Stunnel(scene, servers)}[peer]()
 
 
 def label(cell):

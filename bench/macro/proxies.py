@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from chains import Failure, free_port, listens, wait_until
+from chains import Failure, Nodes, free_port, listens, wait_until
 
 KIB = 1024
 
@@ -25,27 +25,42 @@ def up(process, port, what):
     return process.pid
 
 
-class HaProxy:
-    """One plain TCP hop (one thread per core, no splicing)."""
-
-    def __init__(self, scene, servers):
-        self.bulk_port, self.redis_port = free_port(), free_port()
-        text = "global\n  maxconn 9000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"
-        for name, port, target in (("bulk", self.bulk_port, servers.iperf_port), ("redis", self.redis_port, servers.redis_port)):
-            text += f"listen {name}\n  bind 127.0.0.1:{port}\n  server s 127.0.0.1:{target}\n"
-        process = scene.spawn(["haproxy", "-db", "-f", write(scene, "haproxy.cfg", text)])
-        self.roles = {"proxy": up(process, self.redis_port, "haproxy")}
+def haproxy(scene, program, targets):
+    """One plain TCP hop to each target (one thread per core, no splicing): its pid and its ports."""
+    ports = [free_port() for _ in targets]
+    text = "global\n  maxconn 9000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n"
+    for port, target in zip(ports, targets):
+        text += f"listen p{port}\n  bind 127.0.0.1:{port}\n  server s 127.0.0.1:{target}\n"
+    return up(scene.spawn([program, "-db", "-f", write(scene, f"haproxy{ports[0]}.cfg", text)]), ports[-1], "haproxy"), ports
 
 
-class BareLoop:
-    """The floor under a relay: bare_loop.cc."""
+def bare_loop(scene, program, targets, call_kib, crypto=True):
+    """The floor under a relay, bare_loop.cc: its pid and its ports."""
+    ports = [free_port() for _ in targets]
+    words = [program, "--bytes", str(call_kib * KIB), *([] if crypto else ["--no-crypto"])]
+    for port, target in zip(ports, targets):
+        words += ["--listen", str(port), "--to", str(target)]
+    return up(scene.spawn(words), ports[-1], "bare_loop"), ports
 
-    def __init__(self, scene, servers, program, call_kib, crypto=True):
-        self.bulk_port, self.redis_port = free_port(), free_port()
-        process = scene.spawn([program, "--listen", str(self.bulk_port), "--to", str(servers.iperf_port),
-                               "--listen", str(self.redis_port), "--to", str(servers.redis_port),
-                               "--bytes", str(call_kib * KIB), *([] if crypto else ["--no-crypto"])])
-        self.roles = {"proxy": up(process, self.redis_port, "bare_loop")}
+
+class Proxy:
+    """A proxy alone, made by `start(targets)`, between the application's ends."""
+
+    def __init__(self, servers, start):
+        pid, (self.bulk_port, self.redis_port) = start([servers.iperf_port, servers.redis_port])
+        self.roles = {"proxy": pid}
+
+
+class Between(Nodes):
+    """The proxy where a relay would be: between weir's inlet and outlet. What a relay may be compared with fairly, because the
+    processes beside it are the same."""
+
+    def __init__(self, scene, servers, start):
+        self.scene, self.kind, self.io = scene, "weir", None
+        outlet, inlet = self.with_outlets(servers), self.node("app")
+        pid, (port,) = start([outlet.port])
+        self.finish(inlet, f"/ip4/127.0.0.1/tcp/{port}")
+        self.roles = {"inlet": inlet.pid, "relay": pid, "outlet": outlet.pid}
 
 
 class Echo:
