@@ -16,6 +16,10 @@ struct ShardLimits {
   BufferLimits buffers = {{8192, 1024, 96, 16}};
   std::uint32_t links_max = 200'000;
   std::uint32_t streams_max = 100'000;
+  // Cost (bytes, and something per message: shard/turn_order.h) that one source may cause in a row,
+  // and that a turn may before what it made is sent: half a millisecond. One bulk receive fits.
+  std::int64_t source_quantum = 256 << 10;
+  std::int64_t turn_cost_max = (1 << 20) + (256 << 10);
   // Bytes waiting for one connection above which its sources are not read, and below which they are
   // again.
   std::size_t queue_high_bytes = 1 << 20;

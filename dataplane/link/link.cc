@@ -230,7 +230,7 @@ void Links::on_received(Link& link, const IoEvent& event) {
   }
   link.received_at_ns = shard_.now_ns;
   shard_.counters.add(Counter::kBytesIn, received);
-  process(link);
+  shard_.ready(link.source);
 }
 
 // True if a whole frame was there and was handled.
@@ -260,24 +260,33 @@ bool Links::parse_one(Link& link) {
   return link.state == Link::State::kOpen;
 }
 
-void Links::process(Link& link) {
-  if (link.rx.armed || link.state != Link::State::kOpen) return;
+bool Links::process(Link& link) {
+  if (link.rx.armed || link.state != Link::State::kOpen) return false;
   shard_.source = &link.source;
   bool starved = false;
+  bool used_up = false;
   while (link.rx.buffer != nullptr && !link.source.must_wait() && !link.waits_for_control) {
     starved = !shard_.arena.ready();
     if (starved || !parse_one(link)) break;
+    used_up = link.source.deficit <= 0;
+    if (used_up) break;
   }
   shard_.source = nullptr;
-  if (link.state != Link::State::kOpen) return;
-  if (starved) return shard_.wait_for_buffers(link.source);
-  if (link.source.must_wait() || link.waits_for_control) return;
+  if (link.state != Link::State::kOpen) return false;
+  if (starved) {
+    shard_.wait_for_buffers(link.source);
+    return false;
+  }
+  if (link.source.must_wait() || link.waits_for_control) return false;
+  if (used_up && link.rx.begin != link.rx.end) return true;
   arm(link);
+  return false;
 }
 
 void Links::handle_frame(Link& link, MutableByteSpan body) {
   shard_.counters.add(Counter::kFramesIn);
   ++link.frames;
+  link.source.deficit -= static_cast<std::int64_t>(body.size()) + TurnOrder::kMessageCost;
   wire::MessageView message;
   wire::ParseResult parsed = wire::parse_message(body, {}, message);
   Packet packet;
@@ -363,7 +372,7 @@ void Links::credit_returned(LinkId id) {
   --link->credit_used;
   if (link->waits_for_control && link->credit_used <= kMessageCredit / 2) {
     link->waits_for_control = false;
-    process(*link);
+    shard_.ready(link->source);
   }
 }
 

@@ -98,8 +98,9 @@ class Links {
   void on_sent_error(Link& link, int error);
   void on_closed(Link& link);
 
-  // Parses what is there, then receives more unless the source must wait.
-  void process(Link& link);
+  // Handles what is there, as far as its deficit goes, then receives more unless the source must
+  // wait. True: there may be more to handle.
+  bool process(Link& link);
   void credit_returned(LinkId id);
   // A deadline of this connection may run from now on: it is looked at each second.
   void watch(Link& link);

@@ -27,7 +27,9 @@ struct Source {
   bool waiting = false;           // in some queue's waiters
   bool waits_for_credit = false;  // too much of it is with other shards
   bool waits_for_keys = false;    // too much of it is parked behind a handshake
+  bool ready = false;             // stands in the shard's TurnOrder
   std::uint32_t crossing_bytes = 0;
+  std::int64_t deficit = 0;  // cost that it may still cause; below 0: more than its share was done
   Source* next_waiter = nullptr;
 
   bool must_wait() const { return waiting || waits_for_credit || waits_for_keys; }
@@ -85,6 +87,11 @@ struct TxOwner {
   std::uint32_t object = 0;
   std::uint32_t generation = 0;
 };
+
+inline TxOwner owner_of(const Source& source) {
+  return {source.kind == Source::Kind::kLink ? TxOwner::Kind::kLink : TxOwner::Kind::kStream,
+          source.object, source.generation};
+}
 
 struct TxQueue {
   TxItem* head = nullptr;

@@ -307,7 +307,7 @@ void Portals::opened(Stream& stream) {
   stream.state = Stream::State::kOpen;
   stream.was_open = true;
   send_parked(stream);
-  arm(stream);
+  shard_.ready(stream.source);
 }
 
 bool Portals::send_pong(Stream& stream) {
@@ -464,8 +464,8 @@ bool Portals::check(Stream& stream, std::uint64_t now_ns) {
   }
   give_credit(stream);
   // A channel that could not take data may again.
-  if (!stream.rx.armed && !stream.application_eof) resume(stream);
   if (stream.state != Stream::State::kOpen) return false;
+  if (!stream.rx.armed && !stream.application_eof) shard_.ready(stream.source);
   const bool has_credit = stream.send_limit > stream.sent;
   return stuck || stream.full_since_ns != 0 ||
          (!stream.rx.armed && !stream.application_eof && (has_credit || stream.eof_read));

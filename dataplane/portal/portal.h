@@ -105,8 +105,9 @@ class Portals {
   void on_sent(Stream& stream);
   void on_sent_error(Stream& stream, int error);
   void on_closed(Stream& stream);
-  // The source may be read again.
-  void resume(Stream& stream);
+  // Sends what was read, as far as credit, queues and its deficit go, then reads on. True: there is
+  // more that may be sent.
+  bool process(Stream& stream);
   // The stream's route is gone for good.
   void route_lost(std::uint32_t stream);
   // The channel under the stream lost its connection (frames may be lost), or has one again.
@@ -140,7 +141,8 @@ class Portals {
   void opened(Stream& stream);
   bool send_pong(Stream& stream);
   void set_route(Stream& stream, const RouteRef& route);
-  void arm(Stream& stream);
+  enum class Sent : std::uint8_t { kDone, kUsedUp, kNoMemory, kLost, kEnded };
+  Sent send_read(Stream& stream);
   bool send_data(Stream& stream, MutableByteSpan data, Buffer* hold);
   bool send_control(Stream& stream, ByteSpan message);
   // False while the channel under the stream has no connection.

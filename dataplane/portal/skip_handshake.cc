@@ -46,7 +46,7 @@ void Portals::start_without_pong(Stream& stream) {
   const std::size_t size = wire::put_portal_simple(ping, wire::PortalKind::kPing);
   if (!send_control(stream, {ping, size})) return end(stream, StreamReason::kSessionLost, true);
   stream.was_open = true;
-  arm(stream);
+  shard_.ready(stream.source);
 }
 
 // The outlet does not skip the handshake: it drops our data. The client must not wait for ever, nor

@@ -41,50 +41,67 @@ bool Portals::can_send(const Stream& stream) {
   return entry.kind != EntryKind::kEncryptor || shard_.channels.can_carry(entry.object);
 }
 
-void Portals::arm(Stream& stream) { resume(stream); }
-
-// Sends what was read, as far as credit and queues allow, then reads on.
-void Portals::resume(Stream& stream) {
+bool Portals::process(Stream& stream) {
   RxState& rx = stream.rx;
   if (stream.state != Stream::State::kOpen || stream.broken || rx.armed || stream.application_eof)
-    return;
-  const std::uint32_t index = stream.index;
-  const std::uint32_t generation = stream.generation;
+    return false;
   watch(stream);
-  Source* outer = std::exchange(shard_.source, &stream.source);
-  while (rx.begin != rx.end && !stream.source.must_wait() && can_send(stream)) {
-    const std::uint64_t credit = stream.send_limit - std::min(stream.send_limit, stream.sent);
-    const std::uint64_t left = rx.end - rx.begin;
-    const std::uint64_t size =
-        std::min({left, credit, std::uint64_t{shard_.config.limits.portal_chunk_bytes}});
-    if (size == 0) break;  // Credit will come
-    if (!shard_.arena.ready()) {
-      shard_.source = outer;
-      return shard_.wait_for_buffers(stream.source);
-    }
-    Buffer* hold = rx.buffer;
-    const MutableByteSpan piece{hold->data + rx.begin, static_cast<std::size_t>(size)};
-    rx.begin += static_cast<std::uint32_t>(size);
-    const bool sent = send_data(stream, piece, hold);
-    if (streams_.find(index, generation) == nullptr || stream.state != Stream::State::kOpen) break;
-    if (!sent) {
-      shard_.source = outer;
-      return fail(stream, StreamReason::kSessionLost, true);
-    }
+  shard_.source = &stream.source;
+  const Sent sent = send_read(stream);
+  shard_.source = nullptr;
+  switch (sent) {
+    case Sent::kEnded:
+      return false;
+    case Sent::kUsedUp:
+      return true;
+    case Sent::kNoMemory:
+      shard_.wait_for_buffers(stream.source);
+      return false;
+    case Sent::kLost:
+      fail(stream, StreamReason::kSessionLost, true);
+      return false;
+    case Sent::kDone:
+      break;
   }
-  shard_.source = outer;
-  if (streams_.find(index, generation) == nullptr || stream.state != Stream::State::kOpen) return;
-  if (rx.begin != rx.end) return;
+  if (rx.begin != rx.end) return false;
   if (rx.buffer != nullptr) {
     shard_.pool.unref(rx.buffer);
     rx.buffer = nullptr;
     rx.begin = rx.end = 0;
   }
-  if (stream.source.must_wait() || !can_send(stream)) return;
-  if (stream.eof_read) return application_ended(stream, 0);
-  if (stream.send_limit <= stream.sent) return;
+  if (stream.source.must_wait() || !can_send(stream)) return false;
+  if (stream.eof_read) {
+    application_ended(stream, 0);
+    return false;
+  }
+  if (stream.send_limit <= stream.sent) return false;
   rx.armed = true;
   shard_.io.receive_any(stream.socket, rx.want);
+  return false;
+}
+
+Portals::Sent Portals::send_read(Stream& stream) {
+  RxState& rx = stream.rx;
+  const std::uint32_t index = stream.index;
+  const std::uint32_t generation = stream.generation;
+  while (rx.begin != rx.end && !stream.source.must_wait() && can_send(stream)) {
+    if (stream.source.deficit <= 0) return Sent::kUsedUp;
+    const std::uint64_t credit = stream.send_limit - std::min(stream.send_limit, stream.sent);
+    const std::uint64_t left = rx.end - rx.begin;
+    const std::uint64_t size =
+        std::min({left, credit, std::uint64_t{shard_.config.limits.portal_chunk_bytes}});
+    if (size == 0) break;  // Credit will come
+    if (!shard_.arena.ready()) return Sent::kNoMemory;
+    Buffer* hold = rx.buffer;
+    const MutableByteSpan piece{hold->data + rx.begin, static_cast<std::size_t>(size)};
+    rx.begin += static_cast<std::uint32_t>(size);
+    stream.source.deficit -= static_cast<std::int64_t>(size) + TurnOrder::kMessageCost;
+    const bool sent = send_data(stream, piece, hold);
+    if (streams_.find(index, generation) == nullptr || stream.state != Stream::State::kOpen)
+      return Sent::kEnded;
+    if (!sent) return Sent::kLost;
+  }
+  return Sent::kDone;
 }
 
 void Portals::on_received(Stream& stream, const IoEvent& event) {
@@ -99,7 +116,7 @@ void Portals::on_received(Stream& stream, const IoEvent& event) {
   rx.begin = 0;
   rx.end = static_cast<std::uint32_t>(event.result);
   adapt_receive(rx, rx.end, event.buffer->capacity);
-  resume(stream);
+  shard_.ready(stream.source);
 }
 
 // The application sends no more (0), or its connection broke (errno).
@@ -117,7 +134,7 @@ void Portals::application_ended(Stream& stream, int error) {
                                ? wire::put_eof(bytes, stream.sent)
                                : wire::put_portal_simple(bytes, wire::PortalKind::kDisconnect);
   if (!send_control(stream, {bytes, size})) {
-    // Said again by resume(): without it the peer would wait for ever.
+    // Said again by process(): without it the peer would wait for ever.
     stream.application_eof = false;
     stream.eof_read = true;
     return;
@@ -150,7 +167,7 @@ void Portals::on_stream_message(std::uint32_t index, Packet& packet) {
     if (message.has_cap) agree(stream, message.cap);
     stream.state = Stream::State::kOpen;
     stream.was_open = true;
-    return arm(stream);
+    return shard_.ready(stream.source);
   }
   if (stream.state != Stream::State::kOpen) return shard_.counters.drop(DropReason::kPortalState);
   on_message(stream, packet, message);
@@ -173,7 +190,7 @@ void Portals::on_message(Stream& stream, Packet& packet, const wire::PortalMessa
     case wire::PortalKind::kCredit:
       if (!extended) return shard_.counters.drop(DropReason::kPortalMessage);
       stream.send_limit = std::max(stream.send_limit, message.offset);
-      return resume(stream);
+      return shard_.ready(stream.source);
     case wire::PortalKind::kEof:
       if (!extended) return shard_.counters.drop(DropReason::kPortalMessage);
       if (message.offset != stream.received) return fail(stream, StreamReason::kDataLost, true);

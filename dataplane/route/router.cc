@@ -294,7 +294,7 @@ void Router::read_on(Handshake& handshake) {
     Link* link = shard_.links.find(id.index, id.generation);
     if (link == nullptr) continue;
     link->source.waits_for_keys = false;
-    shard_.read_again(link->source);
+    shard_.ready(link->source);
   }
   handshake.paused.clear();
 }

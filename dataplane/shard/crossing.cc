@@ -155,9 +155,7 @@ void Crossing::credit_back(const CrossCredit& credit) {
   if (!source->waits_for_credit || source->crossing_bytes > shard_.config.limits.queue_low_bytes)
     return;
   source->waits_for_credit = false;
-  if (source->waiting) return;
-  if (link != nullptr) return shard_.links.process(*link);
-  shard_.portals.resume(*stream);
+  shard_.ready(*source);
 }
 
 void Crossing::deliver(CrossMessage& message, ShardId from) {

@@ -38,6 +38,7 @@ Shard::Shard(const ShardConfig& shard_config, Io& shard_io, BufferPool& shard_po
       rings_(rings),
       wake_control_(std::move(wake_control)),
       io_events_(256),
+      order_(shard_config.limits.source_quantum),
       flow_ids_(shard_config.id) {
   now_ns = clock.now_ns();
   next_second_ns_ = now_ns + kNsPerSecond;
@@ -51,7 +52,7 @@ Shard::~Shard() {
 }
 
 void Shard::step(std::uint64_t deadline_ns) {
-  const bool busy = !rings_.commands.empty() || crossing.busy();
+  const bool busy = !rings_.commands.empty() || crossing.busy() || !order_.empty();
   const bool retry =
       !starved_.empty() || !dirty_again_.empty() || !events_waiting_.empty() || crossing.stalled();
   const std::uint64_t retry_ns = retry ? now_ns + config.limits.buffer_retry_ns : ~std::uint64_t{0};
@@ -81,6 +82,7 @@ void Shard::step(std::uint64_t deadline_ns) {
   // Each turn: a buffer may have come back.
   for (const TxOwner& owner : std::exchange(dirty_again_, {})) dirty_.push_back(owner);
   if (!starved_.empty()) feed_starved();
+  serve();
   flush();
   settle();
   crossing.flush();
@@ -324,12 +326,34 @@ void Shard::sources_go_on(TxQueue& queue) {
   while (waiter != nullptr) {
     Source* next = std::exchange(waiter->next_waiter, nullptr);
     waiter->waiting = false;
-    if (waiter->kind == Source::Kind::kLink) {
-      if (Link* link = links.find(waiter->object, waiter->generation)) links.process(*link);
-    } else if (Stream* stream = portals.find(waiter->object, waiter->generation)) {
-      portals.resume(*stream);
-    }
+    order_.add(*waiter);
     waiter = next;
+  }
+}
+
+Source* Shard::find_source(const TxOwner& owner) {
+  if (owner.kind == TxOwner::Kind::kLink) {
+    Link* link = links.find(owner.object, owner.generation);
+    return link != nullptr ? &link->source : nullptr;
+  }
+  Stream* stream = portals.find(owner.object, owner.generation);
+  return stream != nullptr ? &stream->source : nullptr;
+}
+
+// Sources in turn, until nobody has anything or this turn has done enough.
+void Shard::serve() {
+  const auto find = [this](const TxOwner& owner) { return find_source(owner); };
+  std::int64_t left = config.limits.turn_cost_max;
+  while (left > 0) {
+    Source* next = order_.next(find);
+    if (next == nullptr) return;
+    const TxOwner name = owner_of(*next);
+    const std::int64_t before = next->deficit;
+    const bool more = name.kind == TxOwner::Kind::kLink ? links.process(links.at(name.object))
+                                                        : portals.process(portals.at(name.object));
+    next = find_source(name);
+    if (next != nullptr) left -= before - next->deficit;
+    order_.done(next, more);
   }
 }
 
@@ -351,32 +375,17 @@ void Shard::forget_source(Source& gone) {
   gone.waiting = false;
 }
 
-void Shard::read_again(Source& waiting) {
-  const auto kind =
-      waiting.kind == Source::Kind::kLink ? TxOwner::Kind::kLink : TxOwner::Kind::kStream;
-  for (const TxOwner& owner : starved_) {
-    if (owner.kind == kind && owner.object == waiting.object &&
-        owner.generation == waiting.generation)
-      return;
-  }
-  starved_.push_back({kind, waiting.object, waiting.generation});
-}
+void Shard::wait_for_buffers(const Source& waiting) { starved_.push_back(owner_of(waiting)); }
 
 void Shard::feed_starved() {
-  std::vector<TxOwner> now;
-  now.swap(starved_);
-  for (const TxOwner& owner : now) {
-    if (owner.kind == TxOwner::Kind::kLink) {
-      if (Link* link = links.find(owner.object, owner.generation)) links.process(*link);
-    } else if (Stream* stream = portals.find(owner.object, owner.generation)) {
-      portals.resume(*stream);
-    }
+  for (const TxOwner& owner : starved_) {
+    if (Source* starved = find_source(owner)) order_.add(*starved);
   }
+  starved_.clear();
 }
 
 void Shard::flush() {
-  // Sending makes room, room lets sources go on, and those may fill queues again: until nothing is
-  // due.
+  // Whom this gives room goes on in the next turn.
   for (std::size_t i = 0; i < dirty_.size(); ++i) {
     const TxOwner owner = dirty_[i];
     TxQueue* queue = queue_of(owner);

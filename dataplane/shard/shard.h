@@ -29,6 +29,7 @@
 #include "dataplane/shard/head_arena.h"
 #include "dataplane/shard/spsc_ring.h"
 #include "dataplane/shard/timers.h"
+#include "dataplane/shard/turn_order.h"
 #include "dataplane/telemetry/counters.h"
 
 namespace weir {
@@ -59,7 +60,9 @@ class Shard {
   // One turn: waits at most until deadline_ns for I/O (0: does not wait), then handles everything.
   void step(std::uint64_t deadline_ns);
   // When step() wants to be called again even if nothing happens.
-  std::uint64_t next_deadline_ns() const { return std::min(timers.next_ns(), next_second_ns_); }
+  std::uint64_t next_deadline_ns() const {
+    return order_.empty() ? std::min(timers.next_ns(), next_second_ns_) : now_ns;
+  }
   bool stopped() const { return stopped_; }
 
   // --- for the parts of the shard ---
@@ -96,9 +99,9 @@ class Shard {
   void sources_go_on(TxQueue& queue);
   void forget_source(Source& source_to_forget);
   // No buffer is left for this source: it is tried again at the next turns.
-  void wait_for_buffers(Source& waiting) { read_again(waiting); }
-  // Reads this source on later in this turn, if it need not wait then.
-  void read_again(Source& again);
+  void wait_for_buffers(const Source& waiting);
+  // This source has something to do, or may read again: it gets its turn.
+  void ready(Source& source_with_work) { order_.add(source_with_work); }
   // A worker's address goes away: its users are told.
   void remove_entry(Entry& entry);
   // A producer has ended: nothing may be reached by it any more, on any shard.
@@ -113,6 +116,8 @@ class Shard {
   void after_send(TxQueue& queue, TxOwner owner);
   void on_sent(TxOwner owner, TxQueue& queue, std::int32_t result);
   void feed_starved();
+  void serve();
+  Source* find_source(const TxOwner& owner);
   void mark_unsettled(TxQueue& queue, TxOwner owner);
   void settle();
   TxQueue* queue_of(const TxOwner& owner);
@@ -131,6 +136,7 @@ class Shard {
   std::vector<TxOwner> starved_;      // sources that wait for a buffer
   std::vector<TxOwner> unsettled_;    // queues that got something which did not leave at once
   std::vector<IoEvent> io_events_;
+  TurnOrder order_;
   FlowIds flow_ids_;
   mutable std::uint32_t next_shard_ = 0;
   std::uint64_t next_second_ns_ = 0;  // never, while nothing happens and no deadline runs
