@@ -347,11 +347,12 @@ void Shard::serve() {
   while (left > 0) {
     Source* next = order_.next(find);
     if (next == nullptr) return;
-    const TxOwner name = owner_of(*next);
+    const std::uint32_t generation = next->generation;
     const std::int64_t before = next->deficit;
-    const bool more = name.kind == TxOwner::Kind::kLink ? links.process(links.at(name.object))
-                                                        : portals.process(portals.at(name.object));
-    next = find_source(name);
+    const bool more = next->kind == Source::Kind::kLink ? links.process(links.at(next->object))
+                                                        : portals.process(portals.at(next->object));
+    if (next->generation != generation)
+      next = nullptr;  // its place in the slab is empty, or another's
     if (next != nullptr) left -= before - next->deficit;
     order_.done(next, more);
   }
