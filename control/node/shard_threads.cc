@@ -112,6 +112,7 @@ class Threads final : public ShardThreads {
     ShardConfig config;
     config.id = static_cast<ShardId>(i);
     config.shard_count = static_cast<std::uint32_t>(count);
+    config.spin_ns = options.spin_us * std::uint64_t{1000};
     config.limits = options.limits;
     slot.shard = std::make_unique<Shard>(config, *slot.io, slot.pool, *slot.aead, clock, slot.rng,
                                          slot.rings, wake_control, std::move(peers));

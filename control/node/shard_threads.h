@@ -2,6 +2,7 @@
 // ports to them. Made once at start; stopping sends every shard StopShard and joins.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@ namespace weir {
 struct ShardThreadsOptions {
   // CPUs to pin to, one shard each; empty: one shard, not pinned.
   std::vector<int> cores;
+  std::uint32_t spin_us = 0;  // how long an idle shard looks for work before it sleeps
   ShardLimits limits;
 };
 

@@ -57,8 +57,7 @@ void Shard::step(std::uint64_t deadline_ns) {
       !starved_.empty() || !dirty_again_.empty() || !events_waiting_.empty() || crossing.stalled();
   const std::uint64_t retry_ns = retry ? now_ns + config.limits.buffer_retry_ns : ~std::uint64_t{0};
   const std::uint64_t wait = std::min({deadline_ns, timers.next_ns(), next_second_ns_, retry_ns});
-  const std::size_t count = io.reap(io_events_, busy ? 0 : wait);
-  now_ns = clock.now_ns();
+  const std::size_t count = wait_for_events(busy, wait);
   // Also what came while it waited: whatever is done now may want to be looked after in a second.
   const bool worked = busy || count != 0 || !rings_.commands.empty() || crossing.busy();
   handle_commands();
@@ -87,6 +86,20 @@ void Shard::step(std::uint64_t deadline_ns) {
   settle();
   crossing.flush();
   push_events();
+}
+
+std::size_t Shard::wait_for_events(bool busy, std::uint64_t until_ns) {
+  if (config.spin_ns != 0 && !busy) {
+    const std::uint64_t spin_until_ns = std::min(until_ns, clock.now_ns() + config.spin_ns);
+    do {
+      const std::size_t count = io.reap(io_events_, 0);
+      now_ns = clock.now_ns();
+      if (count != 0 || !rings_.commands.empty() || crossing.busy()) return count;
+    } while (now_ns < spin_until_ns);
+  }
+  const std::size_t count = io.reap(io_events_, busy ? 0 : until_ns);
+  now_ns = clock.now_ns();
+  return count;
 }
 
 void Shard::handle_event(IoEvent& event) {

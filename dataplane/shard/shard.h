@@ -44,6 +44,8 @@ struct ShardRings {
 struct ShardConfig {
   ShardId id = 0;
   std::uint32_t shard_count = 1;
+  // Before it sleeps, an idle shard looks again and again for this long: a CPU for a wake-up.
+  std::uint64_t spin_ns = 0;
   ShardLimits limits;
 };
 
@@ -109,6 +111,7 @@ class Shard {
   ShardId least_loaded() const;  // for a new connection
 
  private:
+  std::size_t wait_for_events(bool busy, std::uint64_t until_ns);
   void handle_commands();
   void handle_event(IoEvent& event);
   void flush();

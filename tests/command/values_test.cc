@@ -101,6 +101,7 @@ TEST(NodeOptions, SurviveTheirRecord) {
   options.no_status_endpoint = true;
   options.identity = "alice";
   options.cores = "0-3";
+  options.spin_us = "50";
   const auto again = options_from_json(options_json(options));
   ASSERT_TRUE(again);
   EXPECT_EQ(*again, options);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "base/clock.h"
@@ -48,13 +49,15 @@ class Engine {
     return std::make_unique<Engine>(state, std::move(*vault));
   }
 
-  Status start(NodeConfig config, const std::string& cores, Logger logger, bool persist) {
+  Status start(NodeConfig config, const NodeOptions& wanted, Logger logger, bool persist) {
     ShardThreadsOptions options;
-    if (!cores.empty()) {
-      auto parsed = parse_cores(cores);
+    if (!wanted.cores.empty()) {
+      auto parsed = parse_cores(wanted.cores);
       if (!parsed) return pass(parsed);
       options.cores = std::move(*parsed);
     }
+    std::from_chars(wanted.spin_us.data(), wanted.spin_us.data() + wanted.spin_us.size(),
+                    options.spin_us);
     std::string note;
     auto shards = ShardThreads::start(options, clock_, [this] { loop_.wake(); }, note);
     if (!shards) return pass(shards);
@@ -165,8 +168,7 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
   auto config = node_config(start);
   if (!config) return pass(config);
   const Logger logger = node_logger(start);
-  if (Status started = engine.start(std::move(*config), start.options.cores, logger, true);
-      !started) {
+  if (Status started = engine.start(std::move(*config), start.options, logger, true); !started) {
     engine.shutdown();
     return started;
   }
@@ -252,7 +254,7 @@ Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
   config.default_services = false;
   config.persist = false;
   const Logger quiet = [](LogLevel, const std::string&) {};
-  if (Status started = (*engine)->start(std::move(config), "", quiet, false); !started) {
+  if (Status started = (*engine)->start(std::move(config), {}, quiet, false); !started) {
     (*engine)->shutdown();
     return pass(started);
   }

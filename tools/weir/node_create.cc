@@ -84,6 +84,7 @@ NodeOptions options_of(const Arguments& arguments) {
   options.tcp_listener_address = arguments.text_or("tcp-listener-address", "127.0.0.1:0");
   options.identity = arguments.text_or("identity", "");
   options.cores = arguments.text_or("cores", "");
+  options.spin_us = arguments.text_or("spin-us", "");
   options.status_endpoint = arguments.optional("status-endpoint");
   if (arguments.has("status-endpoint-port")) {
     options.status_endpoint = "127.0.0.1:" + arguments.text("status-endpoint-port");
@@ -283,6 +284,10 @@ CommandSpec node_create_command() {
       .with(option("identity", "IDENTITY_NAME", "Its identity; made if missing"))
       .with(option("cores", "CORES", "One shard per core, pinned: 0-3, or 0,2 (weir)")
                 .checked(check_cores))
+      .with(option("spin-us", "US",
+                   "How long an idle shard looks for work before it sleeps: lower latency, a whole "
+                   "core each [default: 0] (weir)")
+                .checked(check_spin_us))
       .with(flag("no-status-endpoint", "No health endpoint").conflicts_with("status-endpoint-port"))
       .with(option("status-endpoint", "BIND_ADDRESS", "Health endpoint [default: 127.0.0.1:23345]")
                 .checked(check_ip_port)

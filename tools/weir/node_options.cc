@@ -8,7 +8,8 @@ std::string options_json(const NodeOptions& options) {
   nlohmann::json json = {{"tcp_listener_address", options.tcp_listener_address},
                          {"no_status_endpoint", options.no_status_endpoint},
                          {"identity", options.identity},
-                         {"cores", options.cores}};
+                         {"cores", options.cores},
+                         {"spin_us", options.spin_us}};
   if (options.status_endpoint) json["status_endpoint"] = *options.status_endpoint;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -24,6 +25,7 @@ Result<NodeOptions> options_from_json(std::string_view text) {
   read("tcp_listener_address", options.tcp_listener_address);
   read("identity", options.identity);
   read("cores", options.cores);
+  read("spin_us", options.spin_us);
   std::string endpoint;
   read("status_endpoint", endpoint);
   if (!endpoint.empty()) options.status_endpoint = endpoint;
@@ -41,6 +43,7 @@ std::vector<std::string> option_words(const NodeOptions& options) {
   };
   add("--identity", options.identity);
   add("--cores", options.cores);
+  add("--spin-us", options.spin_us);
   add("--status-endpoint", options.status_endpoint.value_or(""));
   if (options.no_status_endpoint) words.emplace_back("--no-status-endpoint");
   return words;

@@ -17,6 +17,7 @@ struct NodeOptions {
   bool no_status_endpoint = false;
   std::string identity;  // a name; empty: the default identity
   std::string cores;     // "0-3"; empty: one shard, not pinned
+  std::string spin_us;   // a number; empty: 0
 
   friend bool operator==(const NodeOptions&, const NodeOptions&) = default;
 };

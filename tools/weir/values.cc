@@ -90,6 +90,11 @@ std::string check_alias(std::string_view text) {
   return text.empty() ? "an alias must not be empty" : "";
 }
 
+std::string check_spin_us(std::string_view text) {
+  std::uint64_t value = 0;
+  return parse_number(text, value) && value <= 1'000'000 ? "" : "a number from 0 to 1000000";
+}
+
 std::string check_cores(std::string_view text) {
   constexpr char kWrong[] = "a list of cores such as 0-3 or 0,2";
   while (true) {

@@ -30,6 +30,7 @@ std::string check_host_port(std::string_view text);       // [tcp://](host:port|
 std::string check_socket_address(std::string_view text);  // host:port
 std::string check_hex(std::string_view text);
 std::string check_alias(std::string_view text);  // anything without ':'
+std::string check_spin_us(std::string_view text);  // 0 to 1000000
 std::string check_cores(std::string_view text);  // "0-3", "1", "0,2-3"
 
 // The values; CHECKed: the parser has seen them.

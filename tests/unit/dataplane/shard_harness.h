@@ -28,6 +28,7 @@ inline EncodedRoute route(std::initializer_list<std::string> hops) {
 }
 
 struct TestShard {
+  explicit TestShard(ShardConfig wanted = {}) : config(std::move(wanted)) {}
   SystemClock clock;
   SeededRng rng{7};
   ShardConfig config;

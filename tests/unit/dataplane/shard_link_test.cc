@@ -102,6 +102,25 @@ TEST(ShardLink, ACommandThatCameWhileItWaitedIsLookedAfterInASecond) {
   EXPECT_NE(shard.shard.next_deadline_ns(), idle);
 }
 
+TEST(ShardLink, AShardThatSpinsHandlesWhatComesAndKeepsItsDeadline) {
+  ShardConfig config;
+  config.spin_ns = 3'600 * kNsPerSecond;
+  TestShard shard(config);
+  std::thread control([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ListenTransport command;
+    command.address = SocketAddress::v4_loopback(0);
+    shard.send(command);  // and wakes nobody: it is looking
+  });
+  shard.shard.step(UINT64_MAX);
+  control.join();
+  shard.step(0);
+  EXPECT_NE(shard.find<Listening>(), nullptr);
+  const std::uint64_t until_ns = shard.clock.now_ns() + 5 * kNsPerMs;
+  shard.shard.step(until_ns);
+  EXPECT_GE(shard.clock.now_ns(), until_ns);
+}
+
 TEST(ShardLink, HopAndRelayRewriteRoutesAsOckamDoes) {
   TestShard shard;
   add_worker(shard, "hop", WorkerKind::kHop);
