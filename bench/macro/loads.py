@@ -126,6 +126,29 @@ def redis(chain, servers, load, requests):
     return sample
 
 
+# What weir-load is asked for; 64 bytes. A real node does not survive thousands of first messages at once.
+LOAD_MODES = {"messages": ["relay", "--closed", "4096", "--connections", "8"],
+              "known": ["handshake", "--closed", "32"], "new": ["handshake", "--closed", "32", "--identities", "new"]}
+
+
+def alone(program, node, load, seconds):
+    """weir-load against one node: what it completes, and the node's CPU for each."""
+    mode, *words = LOAD_MODES[load]
+    if load == "new":
+        words += ["--prepare", str(int(4000 * (seconds + 0.5)))]
+    meter = Meter({"node": node.pid})
+    out, own_s = run([program, mode, f"127.0.0.1:{node.port}", *words, "--duration", str(seconds), "--warmup", "0.5",
+                      "--pid", str(node.pid), "--json"], 2 * GRACE_S + 4 * seconds)
+    sample = meter.stop([own_s])
+    step = json.loads(out)["steps"][0]
+    if not step["completed"]:
+        raise Failure(f"weir-load {mode} completed nothing")
+    sample.pop("generator_share")
+    sample.update(completed=step["completed"], per_s=step["completed_per_s"], cpu_us_each=step["peer_cpu_us_per_completed"],
+                  own_cores=step["own_cpu_s"] / step["seconds"])
+    return sample
+
+
 def tunnels(chain, count, hold_s):
     """Memory and CPU of each process while that many connections are open and silent. Only the first time of a chain tells:
     what a process has grown by it keeps."""

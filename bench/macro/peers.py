@@ -13,7 +13,8 @@ from proxies import Between, Echo, Proxy, Rathole, Stunnel, bare_loop, haproxy
 # load: programs that it needs
 LOADS = {"bulk": ("iperf3",), "redis-1": ("redis-server", "redis-benchmark"), "redis-50": ("redis-server", "redis-benchmark"),
          "redis-50x16": ("redis-server", "redis-benchmark"), "connect": ("redis-server", "redis-benchmark"),
-         "tunnels": ("redis-server",), "idle": ()}
+         "tunnels": ("redis-server",), "messages": (), "known": (), "new": (), "idle": ()}
+ALONE = ("messages", "known", "new", "idle")       # of one node by itself
 REDIS = ("redis-1", "redis-50", "redis-50x16", "connect")
 NAMES = {"direct": "direct", "echo": "direct, bare echo", "haproxy": "HAProxy, one plain hop",
          "bare-64k": "bare loop, 64 KiB a call", "bare-256k": "bare loop, 256 KiB a call", "bare-1m": "bare loop, 1 MiB a call",
@@ -21,23 +22,32 @@ NAMES = {"direct": "direct", "echo": "direct, bare echo", "haproxy": "HAProxy, o
          "between-haproxy": "HAProxy between weir's ends", "between-bare-256k": "bare loop, 256 KiB, between weir's ends",
          "between-bare-1m": "bare loop, 1 MiB, between weir's ends", "rathole": "rathole pair, plain",
          "rathole-noise": "rathole pair, Noise", "stunnel": "stunnel pair, TLS 1.3", "ockam": "Ockam", "weir": "**weir**",
-         "weir-epoll": "**weir**, epoll"}
+         "weir-epoll": "**weir**, epoll",
+         "weir-2": "**weir**, two shards"}
 # peer: its loads. Chains of nodes are measured in every topology.
 PEERS = {"direct": ("bulk", *REDIS), "echo": ("redis-1", "redis-50"), "haproxy": ("bulk", *REDIS, "tunnels"),
          "bare-64k": ("bulk",), "bare-256k": ("bulk",), "bare-1m": ("bulk", *REDIS), "bare-plain": ("bulk",),
          "between-haproxy": ("bulk", "redis-50"), "between-bare-256k": ("bulk",), "between-bare-1m": ("bulk", "redis-50"),
          "rathole": ("bulk", *REDIS, "tunnels"), "rathole-noise": ("bulk", *REDIS, "tunnels"),
          "stunnel": ("bulk", *REDIS, "tunnels"), "ockam": tuple(LOADS), "weir": tuple(LOADS),
-         "weir-epoll": ("bulk", "redis-1", "redis-50")}
-KIND = {"ockam": "ockam", "weir": "weir", "weir-epoll": "weir"}
+         "weir-epoll": ("bulk", "redis-1", "redis-50", "messages"), "weir-2": ("messages",)}
+KIND = {"ockam": "ockam", "weir": "weir", "weir-epoll": "weir", "weir-2": "weir"}
+
+
+def beside_weir(name, variable, *folder):
+    """A program beside the measured weir, where CMake puts both."""
+    path = os.environ.get(variable) or os.path.join(os.path.dirname(binary("weir")), *folder, name)
+    if not os.access(path, os.X_OK):
+        raise Failure(f"no {name} at {path}: build it, or set {variable}")
+    return path
 
 
 def bare_loop_program():
-    """The program beside the measured weir, where CMake puts both."""
-    path = os.environ.get("BARE_LOOP_BIN") or os.path.join(os.path.dirname(binary("weir")), "bench", "bare_loop")
-    if not os.access(path, os.X_OK):
-        raise Failure(f"no bare_loop at {path}: build it, or set BARE_LOOP_BIN")
-    return path
+    return beside_weir("bare_loop", "BARE_LOOP_BIN", "bench")
+
+
+def weir_load_program():
+    return beside_weir("weir-load", "WEIR_LOAD_BIN")
 
 
 def rathole():
@@ -70,6 +80,14 @@ def program_of(peer):
         return installed("haproxy")
     return {"stunnel": lambda: installed("stunnel", "openssl"),
             "direct": lambda: ""}[peer]()
+
+
+def node_alone(peer, scene, name):
+    """A node by itself."""
+    home = scene.home(KIND[peer])
+    if peer == "weir-epoll":
+        home.environment["WEIR_IO"] = "epoll"
+    return scene.node(KIND[peer], name, home, options=("--cores", "0-1") if peer == "weir-2" else ())
 
 
 def topologies(peer):

@@ -4,7 +4,7 @@ import json
 import statistics
 
 import targets
-from peers import label
+from peers import ALONE, label
 
 LIMITED_SHARE = 0.9         # of a core: from here on the application itself was the limit
 ROLES = ("inlet", "relay or proxy", "outlet")
@@ -75,6 +75,15 @@ def idle_row(cell, samples, _direct):
             middle((s["threads"] for s in samples), 0)]
 
 
+def alone_row(cell, samples, _direct):
+    return [label(cell), middle((s["per_s"] for s in samples), 0), middle((s["cpu_us_each"] for s in samples), 2),
+            middle((1e6 / s["cpu_us_each"] for s in samples), 0), middle((s["own_cores"] for s in samples), 2)]
+
+
+def alone_head(what):
+    return [what, "per second", "node's CPU us each", "per core of the node", "generator's cores"]
+
+
 def many_head(what, unit):
     return [what, f"{unit}s/s", "x direct", "p50 ms", "p99 ms", *(f"{role} us/{unit}" for role in ROLES)]
 
@@ -88,6 +97,9 @@ TABLES = {
     "connect": (many_head("a new connection for each request, 50 at a time", "connection"), many_row),
     "tunnels": (["silent connections", *(f"{role} KiB each" for role in ROLES), *(f"{role} CPU ms/s" for role in ROLES)],
                 tunnels_row),
+    "messages": (alone_head("64 B through a relay that opens and seals"), alone_row),
+    "known": (alone_head("handshakes of a known identity"), alone_row),
+    "new": (alone_head("handshakes of new identities"), alone_row),
     "idle": (["idle node", "resident MB", "anonymous MB", "threads"], idle_row)}
 
 
@@ -104,6 +116,9 @@ def ratio_rows(cells):
         theirs = rounds.get((load, topology, "ockam"), {})
         pairs = [(s, theirs[number]) for number, s in ours.items() if number in theirs]
         if peer != "weir" or load in ("idle", "tunnels") or not pairs:
+            continue
+        if load in ALONE:
+            yield [f"{load}, CPU per piece", "", middle((a["cpu_us_each"] / b["cpu_us_each"] for a, b in pairs), 2), "", ""]
             continue
         speed, cost = ("gbit_per_s", "cpu_s_per_gb") if load == "bulk" else ("requests_per_s", "cpu_us_per_request")
         yield [f"{load}, {topology}", middle((a[speed] / b[speed] for a, b in pairs), 2),
@@ -122,7 +137,7 @@ def markdown(result):
     length = f"{result['seconds']:g} s" if result["seconds"] else "a moment (--quick: no figure of it means anything)"
     notes = [f"Median ± median absolute deviation of {result['rounds_done']} round(s) of about {length}, peers in turn; silent "
              "connections: once, first of all. E2E: secure channel between the ends; SC relay: opens one and seals another."]
-    if any(limited(good(c)) for c in cells if c["load"] not in ("idle", "tunnels")):
+    if any(limited(good(c)) for c in cells if c["load"] not in (*ALONE, "tunnels")):
         notes.append("≥: the application used a whole core, the figure is a lower bound.")
     shares = [s["other_share"] for c in cells for s in good(c) if "other_share" in s]
     if shares:

@@ -5,7 +5,8 @@
            [--topologies none,opaque,secure] [--json FILE] [--svg FILE] [--quick]
 
 Loads: bulk (iperf3); redis-1, redis-50, redis-50x16 (SET of 64 bytes, connections x requests in flight); connect (a new
-connection for each request); tunnels (memory and CPU of silent connections); idle (a node that does nothing).
+connection for each request); tunnels (memory and CPU of silent connections); of one node by itself: messages (64 B, opened
+and sealed), known and new (handshakes), by weir-load; idle (a node that does nothing).
 Peers: peers.py. Each round measures every pair once and starts with another one, so that a slow minute hits all alike.
 Markdown goes to stdout, progress to stderr; what is not installed is skipped by name; Ctrl-C prints what is there and stops
 every process. --quick: one small round of everything, at most two minutes; exits 1 if a figure is missing.
@@ -94,18 +95,20 @@ class Bench:
     def __init__(self, scene, chosen, programs):
         self.scene, self.chosen, self.programs = scene, chosen, programs
         self.servers = Servers(scene, any("redis-server" in peers.LOADS[load] for load in chosen.only))
-        self.chains, self.idle, self.io = {}, {}, {}
+        self.chains, self.idle, self.alone, self.io = {}, {}, {}, {}
         self.cells = [{"load": load, "peer": peer, "topology": topology, "samples": []}
                       for load in chosen.only for peer in programs if load in peers.PEERS[peer]
-                      for topology in ([None] if load == "idle" else peers.topologies(peer))
+                      for topology in ([None] if load in peers.ALONE else peers.topologies(peer))
                       if topology is None or topology in chosen.topologies]
 
     def build(self):
         """Idle nodes first: they have the whole set-up to settle in. What cannot be set up is a failed figure, not the end."""
         for cell in self.cells:
             if cell["load"] == "idle":
-                self.idle[cell["peer"]] = self.scene.node(cell["peer"], "idle")
-        keys = {(cell["peer"], cell["topology"]): None for cell in self.cells if cell["load"] != "idle"}
+                self.idle[cell["peer"]] = peers.node_alone(cell["peer"], self.scene, "idle")
+        for peer in {cell["peer"]: None for cell in self.cells if cell["load"] in loads.LOAD_MODES}:
+            self.alone[peer] = peers.node_alone(peer, self.scene, "alone")
+        keys = {(cell["peer"], cell["topology"]): None for cell in self.cells if cell["load"] not in peers.ALONE}
         with concurrent.futures.ThreadPoolExecutor(BUILDERS) as pool:
             try:
                 for key, chain in zip(keys, pool.map(self.chain, keys)):
@@ -155,6 +158,9 @@ class Bench:
         load, quick = cell["load"], self.chosen.quick
         if load == "idle":
             return memory(self.idle[cell["peer"]].pid)
+        if load in loads.LOAD_MODES:
+            return loads.alone(peers.weir_load_program(), self.alone[cell["peer"]], load,
+                               0.3 if quick else self.chosen.seconds)
         if load == "tunnels":
             return loads.tunnels(self.of(cell), self.chosen.tunnels, 0.2 if quick else 2.5)
         if load == "bulk":
@@ -182,7 +188,8 @@ class Bench:
 
 
 def figure(sample):
-    for key, unit in (("error", ""), ("gbit_per_s", "Gbit/s"), ("requests_per_s", "requests/s"), ("resident_mb", "MB")):
+    for key, unit in (("error", ""), ("gbit_per_s", "Gbit/s"), ("requests_per_s", "requests/s"), ("per_s", "/s"),
+                      ("resident_mb", "MB")):
         if key in sample:
             return f"{sample[key]:,.2f} {unit}" if unit else f"FAILED: {sample[key]}"
     return ", ".join(f"{role} {kib:.1f} KiB" for role, kib in sample.get("kib_per_tunnel", {}).items())

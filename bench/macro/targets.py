@@ -72,6 +72,9 @@ def figures(rounds):
     yield "redis, 50 x 16 in flight, SC relay / direct", 0.37, False, \
         ratio(weir("redis-50x16", "secure", rate), direct("redis-50x16", rate)), 2
     yield "new connections/s, SC relay", 15000, False, weir("connect", "secure", rate), 0
+    for load, words, bound in (("messages", "64 B messages, opened and sealed, per core", 1_500_000),
+                               ("known", "handshakes per core, known identity", 5000), ("new", "the same, new identities", 2000)):
+        yield words, bound, False, weir(load, None, lambda s: 1e6 / s["cpu_us_each"]), 0
     for role in ("inlet", "outlet"):
         yield f"silent connection, E2E: {role}'s KiB", 4, True, weir("tunnels", "none", lambda s, r=role: s["kib_per_tunnel"][r]), 1
     yield "idle node, resident MB", 12, True, weir("idle", None, field("resident_mb")), 1
@@ -83,5 +86,5 @@ def rows(cells, good, middle, judge):
         if values:
             value = statistics.median(values.values())
             met = value <= bound if at_most else value >= bound
-            yield [words, f"{'≤' if at_most else '≥'} {bound:,g}", middle(values.values(), digits),
+            yield [words, f"{'≤' if at_most else '≥'} {bound:,}", middle(values.values(), digits),
                    ("met" if met else "missed") if judge else "not judged"]
