@@ -1,5 +1,7 @@
 // Drives one of the hottest paths of a shard for callgrind (check.py) and prints how many frames
 // left the shard while instructions were counted:  frame_paths PATH TURNS   or   frame_paths --list
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdio>
 #include <string_view>
@@ -19,6 +21,7 @@ struct Path {
   const char* name;
   std::size_t payload_bytes;
   int frames_per_turn;
+  int relays = 1;
 };
 // A turn of small frames is what a few dozen busy connections bring, one of large frames is one
 // receive of a bulk flow.
@@ -26,6 +29,8 @@ constexpr Path kPaths[] = {{"opaque_relay_64", 64, 64},
                            {"opaque_relay_48k", 48 << 10, 8},
                            {"open_seal_relay_64", 64, 64},
                            {"open_seal_relay_48k", 48 << 10, 8},
+                           {"open_seal_relay_64_of_1000", 64, 64, 1'000},
+                           {"open_seal_relay_64_of_100000", 64, 64, 100'000},
                            {"portal_inlet_1k", 1 << 10, 16}};
 
 // `bring` puts one turn's input on the network, `drain` takes what came out.
@@ -41,6 +46,8 @@ std::uint64_t drive(World& world, int turns, Bring&& bring, Drain&& drain) {
   return world.shard.counters.get(Counter::kFramesOut) - before;
 }
 
+std::string relay_name(int number) { return fmt::format("forward_to_{:06}", number); }
+
 std::uint64_t relay(const Path& path, int turns, bool sealed) {
   World world;
   Peer owner(world);
@@ -50,21 +57,26 @@ std::uint64_t relay(const Path& path, int turns, bool sealed) {
     const Far behind(world, 1, owner.link);
     near = std::make_unique<Far>(world, 2, asker.link);
   }
-  AddWorker command;
-  command.address = "forward_to_bob";
-  command.kind = WorkerKind::kRelay;
-  command.forward = sealed ? route({channel_address(1, "ec")}) : route({owner.link.sender});
-  command.forward_flow = sealed ? kFirstChannelFlow : owner.link.flow;
-  command.allowed = {kListener, kChannelListener};
-  world.send(std::move(command));
+  for (int i = 0; i < path.relays; ++i) {
+    AddWorker command;
+    command.address = relay_name(i);
+    command.kind = WorkerKind::kRelay;
+    command.forward = sealed ? route({channel_address(1, "ec")}) : route({owner.link.sender});
+    command.forward_flow = sealed ? kFirstChannelFlow : owner.link.flow;
+    command.allowed = {kListener, kChannelListener};
+    world.send(std::move(command));
+    if (i % 256 == 0) world.settle();
+  }
   world.settle();
   const Bytes payload(path.payload_bytes, 7);
-  const EncodedRoute onward = route({"forward_to_bob", "svc"});
+  int next = 0;
   return drive(
       world, turns,
       [&] {
         Bytes all;
         for (int i = 0; i < path.frames_per_turn; ++i) {
+          next = (next + 7'919) % path.relays;  // each frame through another one, near and far
+          const EncodedRoute onward = route({relay_name(next), "svc"});
           const Bytes one = sealed ? near->seal(onward, route({"cli"}), payload)
                                    : framed(onward, route({"cli"}), payload);
           all.insert(all.end(), one.begin(), one.end());
