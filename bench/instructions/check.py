@@ -69,7 +69,7 @@ def main():
         before = (recorded or {}).get(path)
         change = (here / before - 1) if before else None
         said = "not recorded" if before is None else f"recorded {before:,.0f}, {change:+.1%}"
-        print(f"{path:22} {here:9,.0f} instructions per frame ({said})")
+        print(f"{path:30} {here:9,.0f} instructions per frame ({said})")
         if change is None or abs(change) > tolerance:
             failed.append(path)
     if chosen.update:
