@@ -44,9 +44,9 @@ struct ShardRings {
 struct ShardConfig {
   ShardId id = 0;
   std::uint32_t shard_count = 1;
+  ShardLimits limits;
   // Before it sleeps, an idle shard looks again and again for this long: a CPU for a wake-up.
   std::uint64_t spin_ns = 0;
-  ShardLimits limits;
 };
 
 class Shard {
