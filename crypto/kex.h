@@ -11,9 +11,9 @@
 #include "base/rng.h"
 #include "crypto/secret.h"
 
-struct evp_pkey_st;
-
 namespace weir {
+
+struct X25519Handle;  // OpenSSL's objects
 
 using X25519Public = std::array<std::uint8_t, 32>;
 
@@ -22,7 +22,7 @@ inline Secret<32> x25519_generate(Rng& rng) { return Secret<32>::random(rng); }
 X25519Public x25519_public(const Secret<32>& secret);
 
 // A key made ready for exchanges: its public half is computed once, which costs as much as an
-// exchange. Copies share it.
+// exchange. Copies share the rest, so that a key and its copies belong to one thread at a time.
 class X25519Key {
  public:
   X25519Key() = default;  // empty: may only be assigned to
@@ -34,7 +34,7 @@ class X25519Key {
   Result<Secret<32>> exchange(ByteSpan peer_public32) const;
 
  private:
-  std::shared_ptr<evp_pkey_st> key_;  // wiped by OpenSSL
+  std::shared_ptr<const X25519Handle> handle_;  // OpenSSL wipes the secret
   X25519Public public_{};
 };
 

@@ -44,11 +44,14 @@ CredentialCheck check_credentials(Identities& identities,
   return result;
 }
 
-// Strict comparison with what is known, and storing of what is new.
-Result<IdentityPtr> remember_if_new(Identities& identities, const IdentityPtr& received) {
-  Result<IdentityPtr> newest = identities.check_against_known(received, OlderHistory::kRefuse);
-  if (!newest || *newest != received) return newest;
-  return identities.remember(received, OlderHistory::kRefuse);
+// Storing of what is new: a change of a known identity before anybody acts upon it, a stranger
+// with the next group (identities.h).
+Status remember(Identities& identities, const Standing& standing) {
+  if (standing.kind == Standing::Kind::kKnown) return {};
+  if (standing.kind == Standing::Kind::kUnknown) return identities.meet(standing.newest);
+  Result<IdentityPtr> stored = identities.remember(standing.newest, OlderHistory::kRefuse);
+  if (!stored) return pass(stored);
+  return {};
 }
 
 // §5.4. What costs nothing comes first: the order of the checks cannot be seen from outside, and a
@@ -69,17 +72,15 @@ Result<ChannelKeys> check_peer(Identities& identities, const HandshakeOptions& o
   }
   Result<IdentityPtr> received = identities.verify(std::move(presented->history), *claimed);
   if (!received) return pass(received);
-  Result<IdentityPtr> newest = identities.check_against_known(*received, OlderHistory::kRefuse);
-  if (!newest) return pass(newest);
-  attested = identities.verify_attestation(presented->attestation, **newest);
+  Result<Standing> standing = identities.check_against_known(*received, OlderHistory::kRefuse);
+  if (!standing) return pass(standing);
+  attested = identities.verify_attestation(presented->attestation, *standing->newest);
   if (!attested) return pass(attested);
-  if (*newest == *received) {
-    newest = identities.remember(*received, OlderHistory::kRefuse);
-    if (!newest) return pass(newest);
-  }
+  if (Status stored = remember(identities, *standing); !stored) return pass(stored);
   ChannelKeys result;
   result.peer = *claimed;
-  result.peer_history = (*newest)->encoded();
+  result.peer_history = standing->newest->encoded();
+  result.met_before = standing->kind != Standing::Kind::kUnknown;
   CredentialCheck credentials =
       check_credentials(identities, presented->credentials, *claimed, options.authorities);
   result.credentials = std::move(credentials.accepted);
@@ -182,8 +183,9 @@ Result<RefreshResult> accept_refresh(Identities& identities, const Identifier& p
   if (!refresh) return pass(refresh);
   Result<IdentityPtr> received = identities.verify(std::move(refresh->history), peer);
   if (!received) return pass(received);
-  Result<IdentityPtr> newest = remember_if_new(identities, *received);
-  if (!newest) return pass(newest);
+  Result<Standing> standing = identities.check_against_known(*received, OlderHistory::kRefuse);
+  if (!standing) return pass(standing);
+  if (Status stored = remember(identities, *standing); !stored) return pass(stored);
   CredentialCheck credentials =
       check_credentials(identities, refresh->credentials, peer, authorities);
   return RefreshResult{std::move(credentials.accepted), std::move(credentials.skipped)};

@@ -10,6 +10,8 @@
 //
 // The order of checks is §5.4's, with one intended difference (§16): a history is stored only after
 // the static key, attestation and trust policy held, so that strangers cannot fill the database.
+// A stranger's history waits in memory for a group of them (Identities::meet); the owner of the
+// Identities stores it soon.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +57,7 @@ struct ChannelKeys {
   Secret<32> receive_key;
   Identifier peer;
   Bytes peer_history;  // encoded; the newest known
+  bool met_before = false;
   std::vector<VerifiedCredential> credentials;
   // Why a credential was skipped; bad ones never fail a handshake.
   std::vector<std::string> skipped_credentials;

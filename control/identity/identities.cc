@@ -157,11 +157,16 @@ Result<CredentialAndPurposeKey> Identities::issue_credential(const Identifier& i
 
 // --- identities of anybody
 
+Result<std::optional<Bytes>> Identities::known_history(const Identifier& id) {
+  if (const auto met = met_.find(id); met != met_.end()) return met->second;
+  return store_.history(id);
+}
+
 Result<IdentityPtr> Identities::get(const Identifier& id) {
-  Result<std::optional<Bytes>> stored = store_.history(id);
-  if (!stored) return pass(stored);
-  if (!*stored) return fail(Errc::kNotFound, "identity not found for identifier", id.text());
-  return verify(**stored, id);
+  Result<std::optional<Bytes>> known = known_history(id);
+  if (!known) return pass(known);
+  if (!*known) return fail(Errc::kNotFound, "identity not found for identifier", id.text());
+  return verify(**known, id);
 }
 
 Result<IdentityPtr> Identities::verify(ByteSpan history,
@@ -174,49 +179,48 @@ Result<IdentityPtr> Identities::verify(ChangeHistory history,
   return Identity::verify(std::move(history), expected, &memo_);
 }
 
-Result<bool> Identities::is_news(const Identity& received, const std::optional<Bytes>& stored,
-                                 OlderHistory older, IdentityPtr& known) {
-  if (!stored) return true;
-  Result<IdentityPtr> identity = verify(*stored, received.identifier());
+Result<Standing> Identities::compare(const IdentityPtr& received, const std::optional<Bytes>& known,
+                                     OlderHistory older) {
+  if (!known) return Standing{Standing::Kind::kUnknown, received};
+  // The usual case, and no signature or hash says more about the same bytes.
+  if (*known == received->encoded()) return Standing{Standing::Kind::kKnown, received};
+  Result<IdentityPtr> identity = verify(*known, received->identifier());
   if (!identity) return pass(identity);
-  known = *identity;
-  switch (compare_histories(received, *known)) {
+  switch (compare_histories(*received, **identity)) {
     case HistoryComparison::kNewer:
-      return true;
+      return Standing{Standing::Kind::kNewer, received};
     case HistoryComparison::kEqual:
-      return false;
+      return Standing{Standing::Kind::kKnown, *identity};
     case HistoryComparison::kOlder:
-      if (older == OlderHistory::kIgnore) return false;
+      if (older == OlderHistory::kIgnore) return Standing{Standing::Kind::kKnown, *identity};
       return fail(Errc::kRefused, "an older history than the known one",
-                  received.identifier().text());
+                  received->identifier().text());
     case HistoryComparison::kConflict:
       break;
   }
   return fail(Errc::kRefused, "the history contradicts the known one",
-              received.identifier().text());
+              received->identifier().text());
 }
 
-Result<IdentityPtr> Identities::check_against_known(const IdentityPtr& received,
-                                                    OlderHistory older) {
-  Result<std::optional<Bytes>> stored = store_.history(received->identifier());
-  if (!stored) return pass(stored);
-  IdentityPtr known;
-  Result<bool> news = is_news(*received, *stored, older, known);
-  if (!news) return pass(news);
-  return *news ? received : known;
+Result<Standing> Identities::check_against_known(const IdentityPtr& received, OlderHistory older) {
+  Result<std::optional<Bytes>> known = known_history(received->identifier());
+  if (!known) return pass(known);
+  return compare(received, *known, older);
 }
 
 Result<IdentityPtr> Identities::remember(const IdentityPtr& received, OlderHistory older) {
+  if (met_.contains(received->identifier())) {
+    if (Status stored = store_met(); !stored) return pass(stored);
+  }
   IdentityPtr newest = received;
   Status status = store_.update_history(
       received->identifier(),
       [&](const std::optional<Bytes>& stored) -> Result<std::optional<Bytes>> {
-        IdentityPtr known;
-        Result<bool> news = is_news(*received, stored, older, known);
-        if (!news) return pass(news);
-        if (*news) return std::optional<Bytes>(received->encoded());
-        newest = known;
-        return std::optional<Bytes>{};
+        Result<Standing> standing = compare(received, stored, older);
+        if (!standing) return pass(standing);
+        newest = standing->newest;
+        if (standing->kind == Standing::Kind::kKnown) return std::optional<Bytes>{};
+        return std::optional<Bytes>(received->encoded());
       });
   if (!status) return pass(status);
   if (const auto own = own_keys_.find(newest->identifier());
@@ -224,6 +228,38 @@ Result<IdentityPtr> Identities::remember(const IdentityPtr& received, OlderHisto
     own_keys_.erase(own);
   }
   return newest;
+}
+
+Status Identities::meet(const IdentityPtr& stranger) {
+  const Bytes& history = stranger->encoded();
+  if (met_.size() >= kMetMax || met_bytes_ + history.size() > kMetBytesMax) {
+    if (Status stored = store_met(); !stored) return stored;
+  }
+  if (met_.try_emplace(stranger->identifier(), history).second) met_bytes_ += history.size();
+  return {};
+}
+
+Status Identities::store_met() {
+  if (met_.empty()) return {};
+  std::vector<Identifier> ids;
+  ids.reserve(met_.size());
+  for (const auto& [id, history] : met_) ids.push_back(id);
+  Status stored = store_.update_histories(
+      ids, [&](std::size_t i, const std::optional<Bytes>& known) -> Result<std::optional<Bytes>> {
+        const Bytes& history = met_.at(ids[i]);
+        if (!known) return std::optional<Bytes>(history);
+        // Another process was faster. What it knows is not made worse; a contradiction is met
+        // again, and refused, when one of the two comes back.
+        Result<IdentityPtr> identity = verify(history, ids[i]);
+        if (!identity) return pass(identity);
+        Result<Standing> standing = compare(*identity, known, OlderHistory::kIgnore);
+        if (!standing || standing->kind == Standing::Kind::kKnown) return std::optional<Bytes>{};
+        return std::optional<Bytes>(history);
+      });
+  if (!stored) return stored;
+  met_.clear();
+  met_bytes_ = 0;
+  return {};
 }
 
 Result<IdentityPtr> Identities::import_bytes(ByteSpan history,

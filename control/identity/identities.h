@@ -29,6 +29,13 @@ namespace weir {
 // What to do with a received history that is shorter than the known one (spec/03 §2.9).
 enum class OlderHistory : std::uint8_t { kRefuse, kIgnore };
 
+// How a verified history stands to what was known.
+struct Standing {
+  enum class Kind : std::uint8_t { kUnknown, kNewer, kKnown };
+  Kind kind = Kind::kUnknown;
+  IdentityPtr newest;  // of both
+};
+
 // A secure channel's static key, ready for a handshake.
 struct StaticKey {
   IdentityPtr identity;  // whose it is
@@ -67,11 +74,21 @@ class Identities {
                              const std::optional<Identifier>& expected = std::nullopt);
   Result<IdentityPtr> verify(ChangeHistory history,
                              const std::optional<Identifier>& expected = std::nullopt);
-  // kRefused if a known history conflicts with (or is newer than) this one; stores nothing. Returns
-  // the newest known of both.
-  Result<IdentityPtr> check_against_known(const IdentityPtr& received, OlderHistory older);
-  // The same rules, and stores what is new, in one transaction of the store.
+  // kRefused if a known history conflicts with (or is newer than) this one; stores nothing.
+  Result<Standing> check_against_known(const IdentityPtr& received, OlderHistory older);
+  // The same rules, and stores what is new, in one transaction of the store: done when it returns.
   Result<IdentityPtr> remember(const IdentityPtr& received, OlderHistory older);
+
+  // For strangers (Standing::kUnknown), who may come by the thousand: what is known of them is kept
+  // in memory and stored by the next store_met(), all in one transaction. Who is killed before that
+  // forgets them, which is as if they had never met; a change of a known identity never waits, so
+  // that nobody goes back to a key that was acted against. Stores at once, and fails as the store
+  // does, when kMetMax or kMetBytesMax wait already.
+  Status meet(const IdentityPtr& stranger);
+  Status store_met();
+  std::size_t met() const { return met_.size(); }
+  static constexpr std::size_t kMetMax = 4096;
+  static constexpr std::size_t kMetBytesMax = 4 << 20;
   // verify + remember.
   Result<IdentityPtr> import_bytes(ByteSpan history,
                                    const std::optional<Identifier>& expected = std::nullopt,
@@ -107,9 +124,10 @@ class Identities {
     PurposeKeyAttestationData data;
   };
 
-  // True when `received` belongs in the store; else `known` is the stored identity.
-  Result<bool> is_news(const Identity& received, const std::optional<Bytes>& stored,
-                       OlderHistory older, IdentityPtr& known);
+  // In memory or in the store.
+  Result<std::optional<Bytes>> known_history(const Identifier& id);
+  Result<Standing> compare(const IdentityPtr& received, const std::optional<Bytes>& known,
+                           OlderHistory older);
   // The attestation in the store, if it still verifies now.
   Result<std::optional<Stored>> stored_attestation(const Identity& identity, Purpose purpose);
   // A fresh one from now on, verified and stored.
@@ -122,6 +140,8 @@ class Identities {
   Clock& clock_;
   SignatureMemo memo_;
   std::map<Identifier, OwnKey> own_keys_;  // as many as this node has identities in use
+  std::map<Identifier, Bytes> met_;        // encoded histories that the store does not have yet
+  std::size_t met_bytes_ = 0;
 };
 
 }  // namespace weir

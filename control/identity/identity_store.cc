@@ -17,6 +17,20 @@ Status MemoryIdentityStore::update_history(const Identifier& id, const Decide& d
   return {};
 }
 
+Status MemoryIdentityStore::update_histories(std::span<const Identifier> ids,
+                                             const DecideEach& decide) {
+  std::map<Identifier, Bytes> changed;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto found = histories_.find(ids[i]);
+    Result<std::optional<Bytes>> next =
+        decide(i, found == histories_.end() ? std::optional<Bytes>{} : found->second);
+    if (!next) return pass(next);
+    if (*next) changed.insert_or_assign(ids[i], std::move(**next));
+  }
+  for (auto& [id, history] : changed) histories_.insert_or_assign(id, std::move(history));
+  return {};
+}
+
 Result<std::optional<Bytes>> MemoryIdentityStore::purpose_key(const Identifier& id,
                                                               Purpose purpose) {
   const auto found = purpose_keys_.find({id, purpose});

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/bytes.h"
@@ -30,6 +31,11 @@ class IdentityStore {
   // the store.
   using Decide = std::function<Result<std::optional<Bytes>>(const std::optional<Bytes>& stored)>;
   virtual Status update_history(const Identifier& id, const Decide& decide) = 0;
+  // The same for many, all in one transaction: an error means that nothing has changed. `decide`
+  // gets the index in `ids` first.
+  using DecideEach = std::function<Result<std::optional<Bytes>>(
+      std::size_t index, const std::optional<Bytes>& stored)>;
+  virtual Status update_histories(std::span<const Identifier> ids, const DecideEach& decide) = 0;
 
   virtual Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) = 0;
   // Replaces.
@@ -40,6 +46,7 @@ class MemoryIdentityStore final : public IdentityStore {
  public:
   Result<std::optional<Bytes>> history(const Identifier& id) override;
   Status update_history(const Identifier& id, const Decide& decide) override;
+  Status update_histories(std::span<const Identifier> ids, const DecideEach& decide) override;
   Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) override;
   Status put_purpose_key(const Identifier& id, Purpose purpose, ByteSpan attestation) override;
 

@@ -28,6 +28,8 @@ void Node::step() {
     while (port->poll(event)) parts_->handle(event);
   }
   core.timers.run_due(core.now_ns());
+  parts_->first_meetings.after_turn();
+  for (ShardPort* port : core.shards) port->flush();
 }
 
 std::uint64_t Node::next_deadline_ns() const { return parts_->core.timers.next_deadline_ns(); }

@@ -25,7 +25,8 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       relays(core, workers, connections, keeper),
       inlets(core, workers, messenger, connections, channels, keeper),
       outlets(core, workers, keeper),
-      forwarders(core, workers, links) {
+      forwarders(core, workers, links),
+      first_meetings(core) {
   links.ended = [this](const control::Link& link) {
     channel_listeners.on_link_down(link.id);
     relay_service.on_flow_ended(link.flow);
@@ -235,6 +236,7 @@ void NodeParts::shutdown() {
   inlets.stop_all();
   channels.close_all();
   links.close_all();
+  first_meetings.store();
 }
 
 }  // namespace weir

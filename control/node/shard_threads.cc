@@ -25,10 +25,20 @@ class RingPort final : public ShardPort {
   void send(Command command) override {
     waiting_.push_back(std::move(command));
     push();
+    if (++unannounced_ >= kUnannouncedMax) flush();
+  }
+  // A wake-up is a system call here and a turn there; but a shard that waited for the end of a long
+  // turn of control would make its peers wait, too.
+  void flush() override {
+    if (unannounced_ == 0) return;
+    unannounced_ = 0;
     wake_();
   }
   bool poll(Event& event) override {
-    if (!waiting_.empty()) push();
+    if (!waiting_.empty()) {
+      push();
+      ++unannounced_;
+    }
     return rings_.events.pop(event);
   }
 
@@ -37,9 +47,11 @@ class RingPort final : public ShardPort {
     while (!waiting_.empty() && rings_.commands.push(std::move(waiting_.front())))
       waiting_.pop_front();
   }
+  static constexpr std::uint32_t kUnannouncedMax = 16;
   ShardRings& rings_;
   std::function<void()> wake_;
   std::deque<Command> waiting_;
+  std::uint32_t unannounced_ = 0;
 };
 
 // Everything that belongs to one shard, in the order in which it must go.
@@ -59,7 +71,9 @@ class Threads final : public ShardThreads {
  public:
   ~Threads() override {
     for (auto& slot : slots_) {
-      if (slot->port != nullptr) slot->port->send(StopShard{});
+      if (slot->port == nullptr) continue;
+      slot->port->send(StopShard{});
+      slot->port->flush();
     }
     for (auto& slot : slots_) {
       if (slot->thread.joinable()) slot->thread.join();

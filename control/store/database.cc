@@ -67,6 +67,11 @@ Result<bool> Statement::step() {
   return sqlite_error(db_, code);
 }
 
+void Statement::reset() {
+  sqlite3_reset(stmt_);  // its result is step()'s, once more
+  sqlite3_clear_bindings(stmt_);
+}
+
 std::string Statement::text(int column) const {
   const unsigned char* data = sqlite3_column_text(stmt_, column);
   if (data == nullptr) return {};

@@ -72,6 +72,9 @@ class Statement {
 
   // true: a row is there; false: done.
   Result<bool> step();
+  // For another run with other values; ends the read or write that is under way.
+  void reset();
+  bool ready() const { return stmt_ != nullptr; }
 
   // Columns count from 0, as in SQLite. NULL reads as 0 or empty.
   std::int64_t integer(int column) const { return sqlite3_column_int64(stmt_, column); }

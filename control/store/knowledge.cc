@@ -7,8 +7,18 @@ namespace weir {
 // --- change histories
 
 Result<std::optional<Bytes>> HistoryTable::find(std::string_view identifier) {
-  return find_row(db_, "SELECT change_history FROM known_identity WHERE identifier = ?", read_blob,
-                  identifier);
+  if (!find_.ready()) {
+    auto statement = db_.prepare("SELECT change_history FROM known_identity WHERE identifier = ?");
+    if (!statement) return pass(statement);
+    find_ = std::move(*statement);
+  }
+  find_.bind(1, identifier);
+  std::optional<Bytes> history;
+  auto row = find_.step();
+  if (row && *row) history = read_blob(find_);
+  find_.reset();  // also ends the read: a statement in the middle would keep the file locked
+  if (!row) return pass(row);
+  return history;
 }
 
 Status HistoryTable::put(std::string_view identifier, ByteSpan history) {
@@ -23,6 +33,27 @@ Status HistoryTable::update(std::string_view identifier, const Decide& decide) {
     if (!replacement) return pass(replacement);
     if (!*replacement) return {};
     return put(identifier, **replacement);
+  });
+}
+
+Status HistoryTable::update_all(std::span<const std::string> identifiers,
+                                const DecideEach& decide) {
+  return in_transaction(db_, [&]() -> Status {
+    auto insert = db_.prepare("INSERT OR REPLACE INTO known_identity VALUES (?,?)");
+    if (!insert) return pass(insert);
+    for (std::size_t i = 0; i < identifiers.size(); ++i) {
+      auto stored = find(identifiers[i]);
+      if (!stored) return pass(stored);
+      auto replacement = decide(i, *stored);
+      if (!replacement) return pass(replacement);
+      if (!*replacement) continue;
+      insert->bind(1, std::string_view(identifiers[i]));
+      insert->bind(2, ByteSpan(**replacement));
+      auto done = insert->step();
+      insert->reset();
+      if (!done) return pass(done);
+    }
+    return {};
   });
 }
 

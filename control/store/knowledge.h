@@ -6,6 +6,8 @@
 
 #include <functional>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,8 @@ namespace weir {
 class HistoryTable {
  public:
   explicit HistoryTable(Database& db) : db_(db) {}
+  HistoryTable(const HistoryTable&) = delete;
+  HistoryTable& operator=(const HistoryTable&) = delete;
   // Called with the stored history (nullopt: unknown); returns what to store, nullopt to leave as
   // it is, or an error, which is passed on. Runs inside the transaction: must not use the state
   // itself.
@@ -29,10 +33,16 @@ class HistoryTable {
   Status put(std::string_view identifier, ByteSpan history);
   // Compare and replace in one transaction.
   Status update(std::string_view identifier, const Decide& decide);
+  // Many in one transaction; an error changes nothing.
+  using DecideEach = std::function<Result<std::optional<Bytes>>(
+      std::size_t index, const std::optional<Bytes>& stored)>;
+  Status update_all(std::span<const std::string> identifiers, const DecideEach& decide);
   Status remove(std::string_view identifier);
 
  private:
   Database& db_;
+  // Every handshake asks for one: parsing the SQL each time costs more than finding the row.
+  Statement find_;
 };
 
 // Newest attestation by (identifier, purpose); purpose is `SC_PK` or `C_PK` (spec 03 §3.2).

@@ -19,6 +19,14 @@ Status StateIdentityStore::update_history(const Identifier& id, const Decide& de
   return state_.histories().update(id.text(), decide);
 }
 
+Status StateIdentityStore::update_histories(std::span<const Identifier> ids,
+                                            const DecideEach& decide) {
+  std::vector<std::string> texts;
+  texts.reserve(ids.size());
+  for (const Identifier& id : ids) texts.push_back(id.text());
+  return state_.histories().update_all(texts, decide);
+}
+
 Result<std::optional<Bytes>> StateIdentityStore::purpose_key(const Identifier& id,
                                                              Purpose purpose) {
   return state_.purpose_keys().find(id.text(), purpose_name(purpose));

@@ -14,6 +14,7 @@ class StateIdentityStore final : public IdentityStore {
   explicit StateIdentityStore(State& state) : state_(state) {}
   Result<std::optional<Bytes>> history(const Identifier& id) override;
   Status update_history(const Identifier& id, const Decide& decide) override;
+  Status update_histories(std::span<const Identifier> ids, const DecideEach& decide) override;
   Result<std::optional<Bytes>> purpose_key(const Identifier& id, Purpose purpose) override;
   Status put_purpose_key(const Identifier& id, Purpose purpose, ByteSpan attestation) override;
 

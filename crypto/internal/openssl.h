@@ -7,7 +7,6 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/param_build.h>
 
 #include <memory>
@@ -27,7 +26,7 @@ using OpensslPtr = std::unique_ptr<T, OpensslFree<kFree>>;
 using PkeyPtr = OpensslPtr<EVP_PKEY, EVP_PKEY_free>;
 using PkeyCtxPtr = OpensslPtr<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using MdCtxPtr = OpensslPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
-using KdfCtxPtr = OpensslPtr<EVP_KDF_CTX, EVP_KDF_CTX_free>;
+using MacCtxPtr = OpensslPtr<EVP_MAC_CTX, EVP_MAC_CTX_free>;
 using BnPtr = OpensslPtr<BIGNUM, BN_clear_free>;
 using BnCtxPtr = OpensslPtr<BN_CTX, BN_CTX_free>;
 using GroupPtr = OpensslPtr<EC_GROUP, EC_GROUP_free>;

@@ -105,7 +105,9 @@ struct NodeCore {
   }
 
   // --- reporting
-  void count(ControlCounter counter) { ++counters[static_cast<std::size_t>(counter)]; }
+  void count(ControlCounter counter, std::uint64_t times = 1) {
+    counters[static_cast<std::size_t>(counter)] += times;
+  }
   std::uint64_t counted(ControlCounter counter) const {
     return counters[static_cast<std::size_t>(counter)];
   }

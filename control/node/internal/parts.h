@@ -6,6 +6,7 @@
 #include "control/node/internal/channel_listeners.h"
 #include "control/node/internal/channels.h"
 #include "control/node/internal/connections.h"
+#include "control/node/internal/first_meetings.h"
 #include "control/node/internal/forwarders.h"
 #include "control/node/internal/inlets.h"
 #include "control/node/internal/links.h"
@@ -51,6 +52,7 @@ class NodeParts {
   control::Inlets inlets;
   control::Outlets outlets;
   control::Forwarders forwarders;
+  control::FirstMeetings first_meetings;
 
   Node::ApiHandler api;
   std::uint32_t api_pending = 0;
