@@ -3,17 +3,22 @@
 #include <algorithm>
 
 namespace weir::control {
+namespace {
+
+// Enough for a few messages: a wake-up for each would cost as much again.
+constexpr std::uint64_t kWorkNs = 1'000'000;
+constexpr std::uint64_t kLateCreditMs = 100;
+
+}  // namespace
 
 Status ChannelListeners::add(const ChannelListenerRequest& request) {
   if (request.address.empty()) return fail(Errc::kInvalid, "the address is empty");
   Listener listener{request, core_.flows.make()};
   const std::string address = request.address;
-  const Status added = workers_.add({.address = address,
-                                     .allowed = {core_.tcp_flow, listener.flow},
-                                     .handle = [this, address](MessageEvent& message) {
-                                       on_message1(address, message);
-                                       return false;
-                                     }});
+  const Status added = workers_.add(
+      {.address = address,
+       .allowed = {core_.tcp_flow, listener.flow},
+       .handle = [this, address](MessageEvent& message) { return on_message1(address, message); }});
   if (!added) return added;
   workers_.allow(listener.flow, kEchoAddress);
   workers_.allow(listener.flow, kUppercaseAddress);
@@ -32,14 +37,35 @@ Status ChannelListeners::remove(const std::string& address) {
   return {};
 }
 
-bool ChannelListeners::make_room(const LinkId& link) {
-  const NodeLimits& limits = core_.config.limits;
+HandshakeSource ChannelListeners::source_of(const LinkId& link) const {
+  const Link* from = links_.find(link);
+  return from == nullptr ? HandshakeSource{} : handshake_source(from->peer);
+}
+
+bool ChannelListeners::refuse(const LinkId& link) {
+  if (link.generation == 0) return false;
+  late_credits_.push_back(link);
+  if (credit_timer_ == kNoTimer) {
+    credit_timer_ = core_.after_ms(kLateCreditMs, [this] {
+      credit_timer_ = kNoTimer;
+      for (const LinkId& late : std::exchange(late_credits_, {})) core_.message_done(late);
+    });
+  }
+  return true;
+}
+
+bool ChannelListeners::over_link_limit(const LinkId& link) const {
   const auto mine = by_link_.find(link);
-  if (mine != by_link_.end() && mine->second.size() >= limits.half_open_handshakes_per_link_max) {
+  return mine != by_link_.end() &&
+         mine->second.size() >= core_.config.limits.half_open_handshakes_per_link_max;
+}
+
+bool ChannelListeners::make_room(const LinkId& link) {
+  if (over_link_limit(link)) {
     core_.count(ControlCounter::kHandshakesOverLinkLimit);
     return false;
   }
-  if (responders_.size() < limits.half_open_handshakes_max) return true;
+  if (responders_.size() < core_.config.limits.half_open_handshakes_max) return true;
   const auto most = std::max_element(
       by_link_.begin(), by_link_.end(),
       [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
@@ -49,12 +75,87 @@ bool ChannelListeners::make_room(const LinkId& link) {
   return true;
 }
 
-void ChannelListeners::on_message1(const std::string& address, MessageEvent& message) {
+bool ChannelListeners::on_message1(const std::string& address, MessageEvent& message) {
+  if (!listeners_.contains(address)) return false;
+  core_.count(ControlCounter::kHandshakesStarted);
+  if (message.ret.count == 0) {
+    core_.count(ControlCounter::kHandshakesMalformed);
+    return refuse(message.link);
+  }
+  if (channels_.full()) {
+    core_.count(ControlCounter::kChannelsOverLimit);
+    return refuse(message.link);
+  }
+  if (over_link_limit(message.link)) {
+    core_.count(ControlCounter::kHandshakesOverLinkLimit);
+    return refuse(message.link);
+  }
+  const bool known = share_.limited() && known_sources_.contains(source_of(message.link));
+  return admit(known ? HandshakeLine::kKnown : HandshakeLine::kStranger, {address, 0, 0, {}},
+               message);
+}
+
+bool ChannelListeners::on_message3(ControlId id, MessageEvent& message) {
+  if (!responders_.contains(id)) return false;
+  return admit(HandshakeLine::kThird, {{}, id, 0, {}}, message);
+}
+
+bool ChannelListeners::admit(HandshakeLine line, WaitingHandshake due, MessageEvent& message) {
+  const LinkId link = message.link;
+  const std::uint64_t now_ns = core_.now_ns();
+  due.since_ns = now_ns;
+  due.message = std::move(message);
+  // What this node sends itself has no connection whose credit could wait.
+  if (link.generation == 0 || (queue_.empty() && share_.may_work(now_ns))) {
+    work(line, due);
+    return false;
+  }
+  core_.count(ControlCounter::kHandshakesDelayed);
+  if (const auto out = queue_.add(line, source_of(link), std::move(due))) {
+    core_.count(ControlCounter::kHandshakesOverShare);
+    (void)refuse(out->message.link);
+  }
+  wait_for_share();
+  return true;
+}
+
+void ChannelListeners::wait_for_share() {
+  if (share_timer_ != kNoTimer || queue_.empty()) return;
+  const std::uint64_t ready_ns = core_.now_ns() + share_.wait_ns(kWorkNs);
+  share_timer_ = core_.timers.start(ready_ns, [this] {
+    share_timer_ = kNoTimer;
+    work_off();
+  });
+}
+
+void ChannelListeners::work_off() {
+  const std::uint64_t patience_ns = core_.config.limits.half_open_handshake_ms * kNsPerMs;
+  while (!queue_.empty() && share_.may_work(core_.now_ns())) {
+    auto next = queue_.take();
+    if (!next) break;
+    if (core_.now_ns() - next->waiting.since_ns > patience_ns) {
+      core_.count(ControlCounter::kHandshakesTooLate);  // nobody waits for it any more
+    } else {
+      work(next->line, next->waiting);
+    }
+    core_.message_done(next->waiting.message.link);
+  }
+  wait_for_share();
+}
+
+void ChannelListeners::work(HandshakeLine line, WaitingHandshake& due) {
+  const std::uint64_t before_ns = share_.limited() ? core_.clock.thread_cpu_ns() : 0;
+  if (line == HandshakeLine::kThird) {
+    finish(due.id, due.message);
+  } else {
+    answer(due.listener, due.message);
+  }
+  if (share_.limited()) share_.charge(core_.clock.thread_cpu_ns() - before_ns);
+}
+
+void ChannelListeners::answer(const std::string& address, MessageEvent& message) {
   const auto listener = listeners_.find(address);
   if (listener == listeners_.end()) return;
-  core_.count(ControlCounter::kHandshakesStarted);
-  if (channels_.full()) return core_.count(ControlCounter::kChannelsOverLimit);
-  if (message.ret.count == 0) return core_.count(ControlCounter::kHandshakesMalformed);
   if (!make_room(message.link)) return;
   const ChannelListenerRequest& request = listener->second.request;
   auto responder = Responder::create(
@@ -88,19 +189,17 @@ void ChannelListeners::on_message1(const std::string& address, MessageEvent& mes
     drop(id);
   });
   // Who may reach the listener may reach its responders (spec/04 3.4).
-  const Status added = workers_.add({.address = channel.decryptor,
-                                     .kind = WorkerKind::kHandshake,
-                                     .allowed = workers_.flows_of(address),
-                                     .handle = [this, id](MessageEvent& message3) {
-                                       on_message3(id, message3);
-                                       return false;
-                                     }});
+  const Status added = workers_.add(
+      {.address = channel.decryptor,
+       .kind = WorkerKind::kHandshake,
+       .allowed = workers_.flows_of(address),
+       .handle = [this, id](MessageEvent& message3) { return on_message3(id, message3); }});
   CHECK(added.has_value());
   core_.send(channel.shard, SendMessage{std::move(message.ret), encoded_local(channel.decryptor),
                                         std::move(*message2)});
 }
 
-void ChannelListeners::on_message3(ControlId id, MessageEvent& message) {
+void ChannelListeners::finish(ControlId id, MessageEvent& message) {
   const auto it = responders_.find(id);
   if (it == responders_.end()) return;
   auto keys = it->second.responder->consume_message3(message.payload);
@@ -117,6 +216,7 @@ void ChannelListeners::on_message3(ControlId id, MessageEvent& message) {
   Half half;
   forget(id, half);
   core_.count(ControlCounter::kHandshakesDone);
+  if (share_.limited() && keys->met_before) known_sources_.add(source_of(half.link));
   if (channels_.full()) {
     core_.count(ControlCounter::kChannelsOverLimit);
     return workers_.remove(half.channel.decryptor);
@@ -143,6 +243,7 @@ void ChannelListeners::drop(ControlId id) {
 }
 
 void ChannelListeners::on_link_down(const LinkId& id) {
+  queue_.forget(id);
   const auto it = by_link_.find(id);
   if (it == by_link_.end()) return;
   const std::deque<ControlId> ids = it->second;

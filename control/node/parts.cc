@@ -17,7 +17,7 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       messenger(core, workers),
       links(core, workers),
       channels(core, workers),
-      channel_listeners(core, workers, channels),
+      channel_listeners(core, workers, links, channels),
       connections(core, workers, links, channels),
       keeper(core, state),
       services(core, workers, connections),

@@ -55,6 +55,8 @@ struct NodeConfig {
   bool persist = true;
   std::optional<SocketAddress> status_endpoint;  // only reported
   std::uint32_t channel_linger_ms = 120'000;
+  // Of one core, for handshakes that others begin; 100: no limit.
+  std::uint32_t handshake_share_percent = 50;
   NodeLimits limits;
 };
 

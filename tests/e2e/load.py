@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import ROOT, Scene, alive, check, check_equal, free_port, main  # noqa: E402
+from harness import ROOT, Scene, alive, check, check_equal, free_port, main, wait_until  # noqa: E402
 from peer import Peer  # noqa: E402
 
 LOAD = os.environ.get("WEIR_LOAD_BIN") or os.path.join(ROOT, "build", "release", "weir-load")
@@ -155,6 +155,33 @@ def adversaries():
             check(peer.echo(), "no echo after all attacks")
 
 
+def storm():
+    """As many handshakes as fit beside messages on an open channel: the share bites and says so, the channel goes on."""
+    with Scene() as scene:
+        node = scene.node("weir", "n", options=("--handshake-share", "10"))
+        target = f"127.0.0.1:{node.port}"
+        words = [LOAD, "flood", target, "--connections", "100", "--rate", "5000", "--json", "--lag-bound-us", "1000000",
+                 "--warmup", "0", "--duration", "3"]
+        flood = scene.spawn(words)
+        step = step_of("message", node.address + "/secure/api/service/echo", "--rate", "500")
+        check_equal(flood.wait(60), 0, "exit code of the flood")
+        with open(flood.log, encoding="utf-8") as text:
+            attack = json.loads(text.read())["steps"][0]
+        check(attack["bystander"]["answered"] > 0, "the bystander got no answer")
+        counters = counted(node)["control"]
+        check(counters["handshake_messages_delayed_by_share"] > 0, f"nothing was delayed: {counters}")
+        done = counters["handshakes_started"] - counters["handshake_messages_delayed_by_share"]
+        check(done < attack["sent"] / 2, f"{done} of {attack['sent']} were worked on at once, with a share of 10 %")
+        check(step["completed"] > 0, "the messages did not get through")
+        # Who comes later is served.
+        wait_until(lambda: Peer(node.port).echo(), 10, "an echo after the storm")
+        step_of("handshake", target, "--rate", "20")
+
+
+def counted(node):
+    return node.run("node", "counters", node.name, "--output", "json").json()
+
+
 def ctrl_c_gives_the_result_so_far():
     with Scene() as scene:
         node = scene.node("weir", "n")
@@ -211,5 +238,5 @@ def real_ockam():
 
 if __name__ == "__main__":
     main({function.__name__: function for function in (
-        message, relay, sweep, portal, handshake, idle_and_churn, adversaries, ctrl_c_gives_the_result_so_far,
+        message, relay, sweep, portal, handshake, idle_and_churn, adversaries, storm, ctrl_c_gives_the_result_so_far,
         lateness_is_said, refusals)} | ({"real_ockam": real_ockam} if "real_ockam" in sys.argv else {}))

@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t kBystanderGapNs = 10 * kNsPerMs;
 constexpr std::uint64_t kRetryNs = 10 * kNsPerMs;
 constexpr std::size_t kBystanderBytes = 64;
+constexpr std::uint32_t kAttackersMax = 4;
 // An adversary's own memory stays bounded, too.
 constexpr std::size_t kLaneBacklogMax = 1 << 20;
 
@@ -31,7 +32,9 @@ Status Adversary::start() {
   const Endpoint& endpoint = options.target.endpoint;
   lanes_.resize(std::max(1u, share_of(options.connections, context_.thread, options.threads())));
   for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i].connection = std::make_unique<Connection>(context_.poller, endpoint);
+    // From other addresses than the bystander's, where there are any.
+    lanes_[i].connection =
+        std::make_unique<Connection>(context_.poller, endpoint, 1 + i % kAttackersMax);
     lanes_[i].tunnel = std::make_unique<Tunnel>(*lanes_[i].connection, context_.party, plan_,
                                                 static_cast<TunnelUser&>(*this), i);
     lanes_[i].tunnel->open();

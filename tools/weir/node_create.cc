@@ -79,12 +79,23 @@ std::string node_name(Context& context, const Arguments& arguments) {
   return random_name(context.rng());
 }
 
-NodeOptions options_of(const Arguments& arguments) {
+std::string handshake_share(Context& context, const Arguments& arguments) {
+  const std::string share =
+      arguments.text_or("handshake-share", setting(context.env(), "HANDSHAKE_SHARE").value_or(""));
+  if (share.empty()) return share;
+  if (const std::string wrong = check_percent(share); !wrong.empty()) {
+    give_up(fmt::format("Invalid value for WEIR_HANDSHAKE_SHARE: {}", share), wrong);
+  }
+  return share;
+}
+
+NodeOptions options_of(Context& context, const Arguments& arguments) {
   NodeOptions options;
   options.tcp_listener_address = arguments.text_or("tcp-listener-address", "127.0.0.1:0");
   options.identity = arguments.text_or("identity", "");
   options.cores = arguments.text_or("cores", "");
   options.spin_us = arguments.text_or("spin-us", "");
+  options.handshake_share = handshake_share(context, arguments);
   options.status_endpoint = arguments.optional("status-endpoint");
   if (arguments.has("status-endpoint-port")) {
     options.status_endpoint = "127.0.0.1:" + arguments.text("status-endpoint-port");
@@ -207,7 +218,7 @@ void run_foreground(Context& context, const Arguments& arguments, const std::str
   const auto before = recorded(context, name);
   refuse_running(before, arguments);
   EngineStart start;
-  start.options = options_of(arguments);
+  start.options = options_of(context, arguments);
   start.restore = arguments.has("restore");
   start.verbosity = context.globals().verbosity;
   const IdentityRecord identity = node_identity(context, start.options, before);
@@ -254,7 +265,7 @@ void run_create(Context& context, const Arguments& arguments) {
   const std::string name = node_name(context, arguments);
   if (arguments.has("foreground")) return run_foreground(context, arguments, name);
   refuse_running(recorded(context, name), arguments);
-  const NodeRecord node = start_node(context, name, options_of(arguments), false,
+  const NodeRecord node = start_node(context, name, options_of(context, arguments), false,
                                      arguments.has("skip-is-running-check"));
   // Ockam's child has no stdout then, and prints nothing in any format.
   if (!context.globals().quiet) context.print(created_output(context, node));
@@ -288,6 +299,9 @@ CommandSpec node_create_command() {
                    "How long an idle shard looks for work before it sleeps: lower latency, a whole "
                    "core each [default: 0] (weir)")
                 .checked(check_spin_us))
+      .with(option("handshake-share", "PERCENT",
+                   "Of one core, for handshakes of others; 100: no limit [default: 50] (weir)")
+                .checked(check_percent))
       .with(flag("no-status-endpoint", "No health endpoint").conflicts_with("status-endpoint-port"))
       .with(option("status-endpoint", "BIND_ADDRESS", "Health endpoint [default: 127.0.0.1:23345]")
                 .checked(check_ip_port)

@@ -9,7 +9,8 @@ std::string options_json(const NodeOptions& options) {
                          {"no_status_endpoint", options.no_status_endpoint},
                          {"identity", options.identity},
                          {"cores", options.cores},
-                         {"spin_us", options.spin_us}};
+                         {"spin_us", options.spin_us},
+                         {"handshake_share", options.handshake_share}};
   if (options.status_endpoint) json["status_endpoint"] = *options.status_endpoint;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -26,6 +27,7 @@ Result<NodeOptions> options_from_json(std::string_view text) {
   read("identity", options.identity);
   read("cores", options.cores);
   read("spin_us", options.spin_us);
+  read("handshake_share", options.handshake_share);
   std::string endpoint;
   read("status_endpoint", endpoint);
   if (!endpoint.empty()) options.status_endpoint = endpoint;
@@ -44,6 +46,7 @@ std::vector<std::string> option_words(const NodeOptions& options) {
   add("--identity", options.identity);
   add("--cores", options.cores);
   add("--spin-us", options.spin_us);
+  add("--handshake-share", options.handshake_share);
   add("--status-endpoint", options.status_endpoint.value_or(""));
   if (options.no_status_endpoint) words.emplace_back("--no-status-endpoint");
   return words;

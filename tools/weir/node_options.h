@@ -15,9 +15,10 @@ struct NodeOptions {
   std::string tcp_listener_address = "127.0.0.1:0";
   std::optional<std::string> status_endpoint;  // as asked for; unset: the default with its fallback
   bool no_status_endpoint = false;
-  std::string identity;  // a name; empty: the default identity
-  std::string cores;     // "0-3"; empty: one shard, not pinned
-  std::string spin_us;   // a number; empty: 0
+  std::string identity;         // a name; empty: the default identity
+  std::string cores;            // "0-3"; empty: one shard, not pinned
+  std::string handshake_share;  // percent of one core; empty: the default
+  std::string spin_us;          // a number; empty: 0
 
   friend bool operator==(const NodeOptions&, const NodeOptions&) = default;
 };

@@ -95,6 +95,18 @@ std::string check_spin_us(std::string_view text) {
   return parse_number(text, value) && value <= 1'000'000 ? "" : "a number from 0 to 1000000";
 }
 
+std::string check_percent(std::string_view text) {
+  std::uint64_t percent = 0;
+  if (parse_number(text, percent) && percent >= 1 && percent <= 100) return {};
+  return "a percentage is a number from 1 to 100";
+}
+
+std::uint32_t percent_of(std::string_view text) {
+  std::uint64_t percent = 0;
+  CHECK(parse_number(text, percent) && percent <= 100);
+  return static_cast<std::uint32_t>(percent);
+}
+
 std::string check_cores(std::string_view text) {
   constexpr char kWrong[] = "a list of cores such as 0-3 or 0,2";
   while (true) {

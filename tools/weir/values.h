@@ -29,11 +29,13 @@ std::string check_identifier(std::string_view text);      // I + 64 hex digits
 std::string check_host_port(std::string_view text);       // [tcp://](host:port|:port|port)
 std::string check_socket_address(std::string_view text);  // host:port
 std::string check_hex(std::string_view text);
-std::string check_alias(std::string_view text);  // anything without ':'
+std::string check_alias(std::string_view text);    // anything without ':'
+std::string check_cores(std::string_view text);    // "0-3", "1", "0,2-3"
+std::string check_percent(std::string_view text);  // 1 to 100
 std::string check_spin_us(std::string_view text);  // 0 to 1000000
-std::string check_cores(std::string_view text);  // "0-3", "1", "0,2-3"
 
 // The values; CHECKed: the parser has seen them.
+std::uint32_t percent_of(std::string_view text);
 wire::MultiAddr route_of(std::string_view text);
 Identifier identifier_of(std::string_view text);
 std::vector<Identifier> identifiers_of(const std::vector<std::string>& texts);

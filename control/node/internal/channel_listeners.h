@@ -2,7 +2,10 @@
 //
 // Any message to a listener is a message 1. A stranger costs us a key agreement and a half-open
 // handshake, so those are bounded: per connection (over it, message 1 is dropped), over all
-// connections (over it, the oldest of the connection with the most gives way), and in time.
+// connections (over it, the oldest of the connection with the most gives way), in time, and in CPU
+// time: over the configured share (handshake_share.h) messages wait in a fair, bounded queue
+// (handshake_queue.h). Our own handshakes with others never wait. Who sends what is dropped gets
+// its credit back late, so that dropping costs a bounded time, too.
 #pragma once
 
 #include <deque>
@@ -12,14 +15,20 @@
 #include <vector>
 
 #include "control/node/internal/channels.h"
+#include "control/node/internal/handshake_queue.h"
+#include "control/node/internal/handshake_share.h"
 #include "control/node/internal/links.h"
 
 namespace weir::control {
 
 class ChannelListeners {
  public:
-  ChannelListeners(NodeCore& core, WorkerTable& workers, Channels& channels)
-      : core_(core), workers_(workers), channels_(channels) {}
+  ChannelListeners(NodeCore& core, WorkerTable& workers, Links& links, Channels& channels)
+      : core_(core),
+        workers_(workers),
+        links_(links),
+        channels_(channels),
+        share_(core.config.handshake_share_percent) {}
 
   // Becomes a consumer of the TCP listener; echo, uppercase and itself become consumers of its own
   // id.
@@ -42,15 +51,34 @@ class ChannelListeners {
     LinkId link;
     TimerId timer = kNoTimer;
   };
-  void on_message1(const std::string& address, MessageEvent& message);
-  void on_message3(ControlId id, MessageEvent& message);
+  // Handlers: true when the message's credit is kept.
+  bool on_message1(const std::string& address, MessageEvent& message);
+  bool on_message3(ControlId id, MessageEvent& message);
+  // Now, or when there is a share for it. `due` has the listener or the id, not the message.
+  bool admit(HandshakeLine line, WaitingHandshake due, MessageEvent& message);
+  void work(HandshakeLine line, WaitingHandshake& due);
+  void work_off();
+  void wait_for_share();
+  void answer(const std::string& address, MessageEvent& message);
+  void finish(ControlId id, MessageEvent& message);
+  // Gives the credit back, late; false when there is none to give.
+  bool refuse(const LinkId& link);
+  HandshakeSource source_of(const LinkId& link) const;
+  bool over_link_limit(const LinkId& link) const;
   bool make_room(const LinkId& link);
   void drop(ControlId id);
   Half* forget(ControlId id, Half& out);
 
   NodeCore& core_;
   WorkerTable& workers_;
+  Links& links_;
   Channels& channels_;
+  HandshakeShare share_;
+  HandshakeQueue queue_;
+  KnownSources known_sources_;
+  TimerId share_timer_ = kNoTimer;
+  std::vector<LinkId> late_credits_;
+  TimerId credit_timer_ = kNoTimer;
   std::map<std::string, Listener> listeners_;
   std::map<ControlId, Half> responders_;
   std::map<LinkId, std::deque<ControlId>, LinkOrder> by_link_;  // oldest first

@@ -35,6 +35,17 @@ struct FakePort final : ShardPort {
   std::deque<Event> events;
 };
 
+// Virtual time in which work takes time: each look at the CPU's clock finds it later.
+struct WorkClock final : Clock {
+  explicit WorkClock(SimNetwork& in) : network(in) {}
+  std::uint64_t now_ns() override { return network.now_ns(); }
+  std::uint64_t unix_seconds() override { return 1'700'000'000 + network.now_ns() / kNsPerSecond; }
+  std::uint64_t thread_cpu_ns() override { return cpu_ns += step_ns; }
+  SimNetwork& network;
+  std::uint64_t cpu_ns = 0;
+  std::uint64_t step_ns = 0;
+};
+
 EncodedRoute local_route(const std::vector<std::string>& hops) {
   EncodedRoute out;
   for (const std::string& hop : hops) {
@@ -74,14 +85,15 @@ struct Scripted {
     }
     network.advance_to(end);
   }
-  LinkUp accept(std::uint32_t index, ShardId shard = 0) {
+  LinkUp accept(std::uint32_t index, ShardId shard = 0, const char* host = "127.0.0.1") {
     LinkUp up;
     up.link = {shard, index, 1};
     up.flow = FlowId{shard} << 24 | (index + 1);
     up.spawner = port().all<ListenTransport>().at(0)->flow;
     up.sender = random_address(rng, shard);
     up.receiver = random_address(rng, shard);
-    up.peer = SocketAddress::v4_loopback(static_cast<std::uint16_t>(50'000 + index));
+    up.peer =
+        SocketAddress::parse(std::string(host) + ":" + std::to_string(50'000 + index)).value();
     port(shard).events.push_back(up);
     node->step();
     return up;
@@ -114,7 +126,7 @@ struct Scripted {
   }
 
   SimNetwork network{1, {}};
-  SimClock clock{network};
+  WorkClock clock{network};
   std::vector<FakePort> ports;
   SeededRng rng{3};
   Persona persona;
@@ -185,6 +197,81 @@ TEST(NodeControl, MessageOneOfALowOrderPointOrTooShortGetsNoAnswer) {
   s.message("api", link, {});
   EXPECT_EQ(s.port().all<SendMessage>().size(), sent);
   EXPECT_EQ(s.counter("handshake_messages_refused"), 3U);
+}
+
+std::size_t answers(Scripted& s) { return s.port().all<SendMessage>().size(); }
+
+// Half a core, a millisecond each: 10 from the full bucket, then 50 in 100 ms.
+TEST(NodeControl, AStormOfHandshakesGetsItsShareAndNoMore) {
+  NodeConfig config;
+  config.handshake_share_percent = 50;
+  config.limits.half_open_handshakes_per_link_max = 1000;
+  Scripted s(config);
+  s.clock.step_ns = 1'000'000;
+  s.pass_ms(1);
+  const LinkUp link = s.accept(0);
+  const std::size_t before = s.port().all<MessageDone>().size();
+  for (int i = 0; i < 90; ++i) s.message("api", link, Bytes(32, 9));
+  EXPECT_NEAR(static_cast<double>(answers(s)), 10, 2);
+  // What waits keeps its credit, so that its connection is not read.
+  EXPECT_EQ(s.port().all<MessageDone>().size() - before, answers(s));
+  EXPECT_EQ(s.counter("handshake_messages_delayed_by_share"), 90 - answers(s));
+  s.pass_ms(100);
+  EXPECT_NEAR(static_cast<double>(answers(s)), 60, 3);
+  s.pass_ms(1000);
+  EXPECT_EQ(answers(s), 90U);
+  EXPECT_EQ(s.port().all<MessageDone>().size() - before, 90U);
+}
+
+TEST(NodeControl, WithoutALimitNothingWaits) {
+  NodeConfig config;
+  config.handshake_share_percent = 100;
+  config.limits.half_open_handshakes_per_link_max = 1000;
+  Scripted s(config);
+  s.clock.step_ns = 1'000'000;
+  const LinkUp link = s.accept(0);
+  for (int i = 0; i < 90; ++i) s.message("api", link, Bytes(32, 9));
+  EXPECT_EQ(answers(s), 90U);
+}
+
+TEST(NodeControl, OneSourceCannotTakeTheShareOfOthers) {
+  NodeConfig config;
+  config.limits.half_open_handshakes_per_link_max = 1000;
+  Scripted s(config);
+  s.clock.step_ns = 1'000'000;
+  s.pass_ms(1);
+  // Many connections, one address: one source.
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    const LinkUp link = s.accept(i, 0, "10.0.0.1");
+    for (int k = 0; k < 2; ++k) s.message("api", link, Bytes(32, 9));
+  }
+  const LinkUp other = s.accept(500, 0, "10.0.0.2");
+  s.message("api", other, Bytes(32, 9), "honest");
+  const auto honest = [&] {
+    for (const SendMessage* sent : s.port().all<SendMessage>()) {
+      const ByteSpan route = sent->onward.items;
+      const std::string_view text(reinterpret_cast<const char*>(route.data()), route.size());
+      if (text.find("honest") != std::string_view::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(honest());
+  s.pass_ms(10);
+  EXPECT_TRUE(honest());
+  EXPECT_LT(answers(s), 40U);
+}
+
+TEST(NodeControl, OwnHandshakesDoNotWaitBehindStrangers) {
+  Scripted s;
+  s.clock.step_ns = 1'000'000;
+  s.pass_ms(1);
+  const LinkUp link = s.accept(0);
+  for (int i = 0; i < 32; ++i) s.message("api", link, Bytes(32, 9));
+  const std::size_t before = answers(s);
+  ChannelRequest request;
+  request.to = wire::MultiAddr::parse("/service/" + link.sender + "/service/api").value();
+  s.node->create_secure_channel(request, [](const auto&) {});
+  EXPECT_EQ(answers(s), before + 1);
 }
 
 TEST(NodeControl, TheAnswerOfARegistrationIsExact) {

@@ -33,7 +33,7 @@ class RingPort final : public ShardPort {
 
 // What survives a kill: identity and secrets.
 struct Persona {
-  explicit Persona(SimClock& clock, std::uint64_t seed)
+  explicit Persona(Clock& clock, std::uint64_t seed)
       : rng(seed), identities(store, secrets, clock) {
     id = identities.create().value()->identifier();
   }
