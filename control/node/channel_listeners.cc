@@ -38,8 +38,8 @@ Status ChannelListeners::remove(const std::string& address) {
 }
 
 HandshakeSource ChannelListeners::source_of(const LinkId& link) const {
-  const Link* from = links_.find(link);
-  return from == nullptr ? HandshakeSource{} : handshake_source(from->peer);
+  const SocketAddress* peer = links_.peer_of(link);
+  return peer == nullptr ? HandshakeSource{} : handshake_source(*peer);
 }
 
 bool ChannelListeners::refuse(const LinkId& link) {
@@ -176,7 +176,6 @@ void ChannelListeners::answer(const std::string& address, MessageEvent& message)
   by_link_[message.link].push_back(id);
   Channel& channel = half.channel;
   channel.id = id;
-  channel.own = request.identity.value_or(core_.config.identity);
   channel.authorized = request.authorized;
   channel.shard =
       core_.shard_for(message.ret, message.link.generation != 0 ? message.link.shard : ShardId{0});

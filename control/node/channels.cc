@@ -35,7 +35,6 @@ ControlId Channels::create(const wire::Route& to, ChannelOptions options, Done<C
   Channel& channel = attempt.channel;
   channel.id = id;
   channel.initiator = true;
-  channel.own = options.identity.value_or(core_.config.identity);
   channel.authorized = std::move(options.authorized);
   channel.route = to;
   channel.shard = core_.shard_for(route);
@@ -81,8 +80,53 @@ void Channels::on_message2(ControlId id, MessageEvent& message) {
   core_.send(channel.shard, SendMessage{message.ret, encoded_local(channel.decryptor),
                                         std::move(result->message3)});
   core_.count(ControlCounter::kHandshakesDone);
-  install(channel, std::move(result->channel), to_route(message.ret));
-  done(channels_.at(id));
+  install(std::move(channel), std::move(result->channel), to_route(message.ret));
+  done(*find(id));
+}
+
+Channels::Stored Channels::packed(const Channel& channel) const {
+  Stored stored;
+  const auto encryptor = RandomName::of(channel.encryptor);
+  const auto decryptor = RandomName::of(channel.decryptor);
+  CHECK(encryptor && decryptor);  // we drew them
+  stored.encryptor = *encryptor;
+  stored.decryptor = *decryptor;
+  stored.principal = channel.principal;
+  stored.flow = channel.flow;
+  stored.spawner = channel.spawner;
+  stored.shard = channel.shard;
+  stored.initiator = channel.initiator;
+  stored.orphaned = channel.orphaned;
+  // Only shown to operators: one that no message could carry is left out.
+  const wire::RouteView route = channel.route.view();
+  if (route.count <= 0xff && route.items.size() <= 0xffff) {
+    stored.route_hops = static_cast<std::uint8_t>(route.count);
+    stored.route_bytes = static_cast<std::uint16_t>(route.items.size());
+    stored.route = std::make_unique<std::uint8_t[]>(route.items.size());
+    std::ranges::copy(route.items, stored.route.get());
+  }
+  if (channel.authorized) {
+    stored.authorized = std::make_unique<std::vector<Identifier>>(*channel.authorized);
+  }
+  return stored;
+}
+
+Channel Channels::unpacked(ControlId id, const Stored& stored) const {
+  Channel channel;
+  channel.id = id;
+  channel.initiator = stored.initiator;
+  channel.peer = core_.principals.identifier(stored.principal).value_or(Identifier{});
+  channel.principal = stored.principal;
+  channel.encryptor = stored.encryptor.text();
+  channel.decryptor = stored.decryptor.text();
+  channel.shard = stored.shard;
+  channel.flow = stored.flow;
+  channel.spawner = stored.spawner;
+  channel.route =
+      wire::Route(wire::RouteView{{stored.route.get(), stored.route_bytes}, stored.route_hops});
+  if (stored.authorized) channel.authorized = *stored.authorized;
+  channel.orphaned = stored.orphaned;
+  return channel;
 }
 
 void Channels::install(Channel channel, ChannelKeys keys, const wire::Route& peer_route) {
@@ -104,13 +148,12 @@ void Channels::install(Channel channel, ChannelKeys keys, const wire::Route& pee
   command.principal = channel.principal;
   command.linger_ms = core_.config.channel_linger_ms;
   core_.send(channel.shard, std::move(command));
-  core_.flows.add_producer(channel.flow, {channel.encryptor});
+  workers_.drop_handler(channel.decryptor);
+  const Stored& stored = channels_[channel.id] = packed(channel);
+  core_.flows.add_producer(channel.flow, stored.encryptor);
   core_.count(ControlCounter::kChannelsOpened);
   core_.log(LogLevel::kDebug, "secure channel {} with {} is open", channel.encryptor,
             channel.peer.text());
-  by_worker_[channel.encryptor] = channel.id;
-  by_worker_[channel.decryptor] = channel.id;
-  channels_[channel.id] = std::move(channel);
 }
 
 void Channels::fail_attempt(ControlId id, Error error) {
@@ -151,17 +194,16 @@ void Channels::close_accepted() {
 void Channels::remove(ControlId id) {
   const auto it = channels_.find(id);
   if (it == channels_.end()) return;
-  const Channel channel = std::move(it->second);
+  const Channel channel = unpacked(id, it->second);
+  const std::array<RandomName, 1> names = {it->second.encryptor};
   channels_.erase(it);
-  by_worker_.erase(channel.encryptor);
-  by_worker_.erase(channel.decryptor);
   core_.count(ControlCounter::kChannelsClosed);
   core_.log(LogLevel::kDebug, "secure channel {} with {} ended", channel.encryptor,
             channel.peer.text());
   if (ended) ended(channel);
   workers_.remove(channel.decryptor);
   workers_.end_flow(channel.flow);
-  core_.flows.end(channel.flow);
+  core_.flows.end(channel.flow, names);
   core_.principals.release(channel.principal);
 }
 
@@ -172,14 +214,13 @@ void Channels::on_orphaned(const ChannelOrphaned& event) {
   if (it == channels_.end() || it->second.orphaned == event.orphaned) return;
   it->second.orphaned = event.orphaned;
   if (event.orphaned && orphaned) {
-    const Channel channel = it->second;
-    orphaned(channel);
+    orphaned(unpacked(event.channel, it->second));
   }
 }
 
 void Channels::on_refresh(const ChannelRefresh& event) {
-  const Channel* channel = find(event.channel);
-  if (channel == nullptr) return;
+  const auto channel = find(event.channel);
+  if (!channel) return;
   const auto result = accept_refresh(core_.identities, channel->peer, {}, event.body);
   if (result) return;
   core_.count(ControlCounter::kRefreshesRefused);
@@ -187,20 +228,33 @@ void Channels::on_refresh(const ChannelRefresh& event) {
             result.error().text());
 }
 
-const Channel* Channels::find(ControlId id) const {
+std::optional<Channel> Channels::find(ControlId id) const {
   const auto it = channels_.find(id);
-  return it == channels_.end() ? nullptr : &it->second;
+  if (it == channels_.end()) return std::nullopt;
+  return unpacked(id, it->second);
 }
 
-const Channel* Channels::by_encryptor(const WorkerAddress& address) const {
-  const Channel* channel = by_address(address);
-  return channel != nullptr && channel->encryptor == address ? channel : nullptr;
+std::vector<ControlId> Channels::ids() const {
+  std::vector<ControlId> ids;
+  ids.reserve(channels_.size());
+  for (const auto& [id, channel] : channels_) ids.push_back(id);
+  return ids;
 }
 
-const Channel* Channels::by_address(std::string_view text) const {
+std::optional<Channel> Channels::by_encryptor(const WorkerAddress& address) const {
+  auto channel = by_address(address);
+  if (channel && channel->encryptor != address) channel.reset();
+  return channel;
+}
+
+std::optional<Channel> Channels::by_address(std::string_view text) const {
   if (text.starts_with("0#")) text.remove_prefix(2);
-  const auto it = by_worker_.find(WorkerAddress(text));
-  return it == by_worker_.end() ? nullptr : find(it->second);
+  const auto name = RandomName::of(text);
+  if (!name) return std::nullopt;
+  for (const auto& [id, channel] : channels_) {
+    if (channel.encryptor == *name || channel.decryptor == *name) return unpacked(id, channel);
+  }
+  return std::nullopt;
 }
 
 }  // namespace weir::control

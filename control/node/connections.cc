@@ -141,9 +141,9 @@ void Connections::secure(ControlId id, const std::string& listener) {
 }
 
 bool Connections::is_terminal(const std::string& address) const {
-  if (channels_.by_encryptor(address) != nullptr) return true;
-  const Link* link = links_.find(address);
-  return link != nullptr && link->sender == address;
+  if (channels_.by_encryptor(address)) return true;
+  const auto link = links_.find(address);
+  return link && link->sender == address;
 }
 
 void Connections::finish(ControlId id) {

@@ -12,7 +12,7 @@ FlowId FlowTable::make() {
   do {
     last_ = (last_ + 1) & 0xffffff;
     flow = FlowId{kControlShard} << 24 | last_;
-  } while (last_ == 0 || texts_.contains(flow) || aliases_.contains(flow));
+  } while (last_ == 0 || texts_.contains(flow) || producing_.contains(flow));
   return flow;
 }
 
@@ -33,14 +33,16 @@ std::optional<FlowId> FlowTable::by_text(const std::string& text) const {
   return it->second;
 }
 
-void FlowTable::add_producer(FlowId flow, const std::vector<WorkerAddress>& aliases) {
-  for (const WorkerAddress& alias : aliases) producers_.emplace(alias, flow);
-  aliases_[flow] = aliases;
+void FlowTable::add_producer(FlowId flow, const RandomName& name) {
+  producers_[name] = flow;
+  producing_[flow];
 }
 
 FlowId FlowTable::behind(const WorkerAddress& first_hop) const {
-  const auto it = producers_.find(first_hop);
-  return it == producers_.end() ? kNoFlow : it->second;
+  const auto name = RandomName::of(first_hop);
+  if (!name) return kNoFlow;
+  const FlowId* flow = producers_.find(*name);
+  return flow == nullptr ? kNoFlow : *flow;
 }
 
 FlowId FlowTable::behind(const EncodedRoute& route) const {
@@ -48,11 +50,9 @@ FlowId FlowTable::behind(const EncodedRoute& route) const {
   return first ? behind(*first) : kNoFlow;
 }
 
-void FlowTable::end(FlowId flow) {
-  if (const auto it = aliases_.find(flow); it != aliases_.end()) {
-    for (const WorkerAddress& alias : it->second) producers_.erase(alias);
-    aliases_.erase(it);
-  }
+void FlowTable::end(FlowId flow, std::span<const RandomName> names) {
+  for (const RandomName& name : names) producers_.erase(name);
+  producing_.erase(flow);
   if (const auto it = texts_.find(flow); it != texts_.end()) {
     by_text_.erase(it->second);
     texts_.erase(it);

@@ -173,7 +173,7 @@ void Inlets::route_up(Inlet& inlet) {
 PrincipalId Inlets::expected_peer(const wire::Route& route) const {
   for (const wire::Address& address : route.addresses()) {
     if (address.type != wire::kTypeLocal) return kNoPrincipal;
-    if (const Channel* channel = channels_.by_encryptor(address.value)) return channel->principal;
+    if (const auto channel = channels_.by_encryptor(address.value)) return channel->principal;
     if (core_.flows.behind(address.value) != kNoFlow) return kNoPrincipal;  // a TCP sender
   }
   return kNoPrincipal;

@@ -62,8 +62,16 @@ void Links::on_up(const LinkUp& event) {
   }
   Link link{event.link,     event.flow, event.spawner,     event.sender,
             event.receiver, event.peer, event.request != 0};
-  core_.flows.add_producer(link.flow, {link.sender, link.receiver});
-  links_[link.id] = link;
+  const auto sender = RandomName::of(link.sender);
+  const auto receiver = RandomName::of(link.receiver);
+  CHECK(sender && receiver);
+  core_.flows.add_producer(link.flow, *sender);
+  core_.flows.add_producer(link.flow, *receiver);
+  if (links_.size() <= link.id.shard) links_.resize(std::size_t{link.id.shard} + 1);
+  std::deque<Stored>& table = links_[link.id.shard];
+  if (table.size() <= link.id.index) table.resize(std::size_t{link.id.index} + 1);
+  table[link.id.index] = {link.id.generation, link.flow, link.spawner, *sender,
+                          *receiver,          link.peer, link.outgoing};
   core_.log(LogLevel::kDebug, "{} connection with {} is up",
             link.outgoing ? "outgoing" : "accepted", link.peer.text());
   if (event.request != 0) finish(event.request, link);
@@ -74,19 +82,20 @@ void Links::on_failed(const ConnectFailed& event) {
 }
 
 void Links::on_down(const LinkDown& event) {
-  const auto it = links_.find(event.link);
-  if (it == links_.end()) return;
-  const Link link = std::move(it->second);
-  links_.erase(it);
+  const Stored* known = stored(event.link);
+  if (known == nullptr) return;
+  const Link link = unpacked(event.link.shard, event.link.index, *known);
+  const std::array<RandomName, 2> names = {known->sender, known->receiver};
+  links_[event.link.shard][event.link.index] = Stored{};
   core_.log(LogLevel::kDebug, "connection with {} ended (reason {})", link.peer.text(),
             event.reason);
   if (ended) ended(link);
   workers_.end_flow(link.flow);
-  core_.flows.end(link.flow);
+  core_.flows.end(link.flow, names);
 }
 
 void Links::close(const LinkId& id) {
-  if (!links_.contains(id)) return;
+  if (stored(id) == nullptr) return;
   core_.send(id.shard, CloseLink{id});
   on_down(LinkDown{id, 0});
 }
@@ -94,7 +103,7 @@ void Links::close(const LinkId& id) {
 void Links::close_all() {
   for (const ListenerInfo& listener : listeners_) core_.send(0, CloseListener{listener.id, false});
   listeners_.clear();
-  while (!links_.empty()) close(links_.begin()->first);
+  for (const Link& link : all()) close(link.id);
 }
 
 void Links::listen(const SocketAddress& address, FlowId flow, Done<ListenerInfo> done) {
@@ -135,17 +144,53 @@ Status Links::close_listener(const WorkerAddress& address) {
   return fail(Errc::kNotFound, "no such listener");
 }
 
-const Link* Links::find(const LinkId& id) const {
-  const auto it = links_.find(id);
-  return it == links_.end() ? nullptr : &it->second;
+const Links::Stored* Links::stored(const LinkId& id) const {
+  if (id.shard >= links_.size() || id.index >= links_[id.shard].size()) return nullptr;
+  const Stored& link = links_[id.shard][id.index];
+  return link.generation == id.generation && id.generation != 0 ? &link : nullptr;
 }
 
-const Link* Links::find(const std::string& text) const {
-  const std::string_view worker = without_type(text);
-  for (const auto& [id, link] : links_) {
-    if (link.peer.text() == text || link.sender == worker || link.receiver == worker) return &link;
+Link Links::unpacked(ShardId shard, std::size_t index, const Stored& link) {
+  return {{shard, static_cast<std::uint32_t>(index), link.generation},
+          link.flow,
+          link.spawner,
+          link.sender.text(),
+          link.receiver.text(),
+          link.peer,
+          link.outgoing};
+}
+
+std::vector<Link> Links::all() const {
+  std::vector<Link> result;
+  for (std::size_t shard = 0; shard < links_.size(); ++shard) {
+    for (std::size_t i = 0; i < links_[shard].size(); ++i) {
+      const Stored& link = links_[shard][i];
+      if (link.generation == 0) continue;
+      result.push_back(unpacked(static_cast<ShardId>(shard), i, link));
+    }
   }
-  return nullptr;
+  return result;
+}
+
+std::optional<Link> Links::find(const LinkId& id) const {
+  const Stored* link = stored(id);
+  if (link == nullptr) return std::nullopt;
+  return unpacked(id.shard, id.index, *link);
+}
+
+const SocketAddress* Links::peer_of(const LinkId& id) const {
+  const Stored* link = stored(id);
+  return link == nullptr ? nullptr : &link->peer;
+}
+
+std::optional<Link> Links::find(const std::string& text) const {
+  if (const auto name = RandomName::of(without_type(text))) {
+    return first(
+        [&](const Stored& link) { return link.sender == *name || link.receiver == *name; });
+  }
+  const auto peer = SocketAddress::parse(text);
+  if (!peer) return std::nullopt;
+  return first([&](const Stored& link) { return link.peer == *peer; });
 }
 
 const ListenerInfo* Links::find_listener(const std::string& text) const {

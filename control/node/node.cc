@@ -80,7 +80,7 @@ void Node::create_tcp_connection(const std::string& address, Done<TransportInfo>
 
 std::vector<TransportInfo> Node::list_tcp_connections() const {
   std::vector<TransportInfo> result;
-  for (const auto& [id, link] : parts_->links.all()) result.push_back(parts_->links.info(link));
+  for (const control::Link& link : parts_->links.all()) result.push_back(parts_->links.info(link));
   return result;
 }
 
@@ -94,14 +94,14 @@ std::unexpected<Error> not_in_registry(const char* what, const std::string& addr
 }  // namespace
 
 Result<TransportInfo> Node::show_tcp_connection(const std::string& address) const {
-  const control::Link* link = parts_->links.find(address);
-  if (link == nullptr) return not_in_registry("Connection", address);
+  const auto link = parts_->links.find(address);
+  if (!link) return not_in_registry("Connection", address);
   return parts_->links.info(*link);
 }
 
 Status Node::delete_tcp_connection(const std::string& address) {
-  const control::Link* link = parts_->links.find(address);
-  if (link == nullptr) return not_in_registry("Connection", address);
+  const auto link = parts_->links.find(address);
+  if (!link) return not_in_registry("Connection", address);
   parts_->links.close(link->id);
   return {};
 }
@@ -148,23 +148,24 @@ void Node::create_secure_channel(const ChannelRequest& request, Done<SecureChann
 
 std::vector<SecureChannelInfo> Node::list_secure_channels() const {
   std::vector<SecureChannelInfo> result;
-  for (const auto& [id, channel] : parts_->channels.all()) {
-    if (channel.initiator) result.push_back(parts_->info(channel));
+  for (const ControlId id : parts_->channels.ids()) {
+    const auto channel = parts_->channels.find(id);
+    if (channel->initiator) result.push_back(parts_->info(*channel));
   }
   return result;
 }
 
 Result<SecureChannelInfo> Node::show_secure_channel(const std::string& encryptor) const {
-  const control::Channel* channel = parts_->channels.by_address(encryptor);
-  if (channel == nullptr) {
+  const auto channel = parts_->channels.by_address(encryptor);
+  if (!channel) {
     return fail(Errc::kNotFound, "Secure channel not found", "0#" + encryptor);
   }
   return parts_->info(*channel);
 }
 
 Result<std::string> Node::delete_secure_channel(const std::string& encryptor) {
-  const control::Channel* channel = parts_->channels.by_address(encryptor);
-  if (channel == nullptr) {
+  const auto channel = parts_->channels.by_address(encryptor);
+  if (!channel) {
     return fail(Errc::kNotFound, "Secure channel not found", "0#" + encryptor);
   }
   const std::string address = channel->encryptor;
@@ -219,11 +220,13 @@ Status Node::start_uppercase(const std::string& address) {
 std::vector<WorkerInfo> Node::list_workers() const {
   std::vector<WorkerInfo> result;
   for (auto& address : parts_->workers.list()) result.push_back({std::move(address)});
-  for (const auto& [id, link] : parts_->links.all()) {
+  for (const control::Link& link : parts_->links.all()) {
     result.push_back({link.sender});
     result.push_back({link.receiver});
   }
-  for (const auto& [id, channel] : parts_->channels.all()) result.push_back({channel.encryptor});
+  for (const ControlId id : parts_->channels.ids()) {
+    result.push_back({parts_->channels.find(id)->encryptor});
+  }
   return result;
 }
 

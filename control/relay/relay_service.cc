@@ -36,10 +36,9 @@ bool RelayService::may_register(const WorkerAddress& address, const MessageEvent
   const NodeLimits& limits = core_.config.limits;
   std::size_t mine = 0;
   if (message.principal != kNoPrincipal) {
-    const auto count = by_principal_.find(message.principal);
-    if (count != by_principal_.end()) mine = count->second;
-  } else if (const auto flow = by_flow_.find(message.flow); flow != by_flow_.end()) {
-    mine = flow->second.size();
+    if (const std::uint32_t* count = by_principal_.find(message.principal)) mine = *count;
+  } else if (const auto* names = by_flow_.find(message.flow)) {
+    mine = names->size();
   }
   if (relays_.size() < limits.relays_max && mine < limits.relays_per_owner_max) return true;
   core_.count(ControlCounter::kRelaysOverLimit);
@@ -77,8 +76,9 @@ void RelayService::on_message(MessageEvent& message) {
   // The worker of the client at the end of the return route gets the answer, but no traffic.
   EncodedRoute forward = to_encoded(without_last(to_route(message.ret)));
   const FlowId forward_flow = core_.flows.behind(forward);
-  relays_[address].push_back({message.flow, message.principal, std::move(forward), forward_flow});
-  by_flow_[message.flow].insert(address);
+  const auto relay = relays_.try_emplace(address).first;
+  relay->second.push_back({message.flow, message.principal, std::move(forward), forward_flow});
+  by_flow_[message.flow].push_back(&relay->first);
   if (message.principal != kNoPrincipal) ++by_principal_[message.principal];
   core_.count(ControlCounter::kRelaysRegistered);
   install(address);
@@ -106,12 +106,11 @@ bool RelayService::drop(const WorkerAddress& address, FlowId flow) {
   const auto at =
       std::find_if(all.begin(), all.end(), [&](const auto& r) { return r.flow == flow; });
   if (at == all.end()) return false;
-  const auto by_flow = by_flow_.find(flow);
-  by_flow->second.erase(address);
-  if (by_flow->second.empty()) by_flow_.erase(by_flow);
-  if (at->principal != kNoPrincipal) {
-    const auto count = by_principal_.find(at->principal);
-    if (--count->second == 0) by_principal_.erase(count);
+  std::vector<const WorkerAddress*>& names = *by_flow_.find(flow);
+  std::erase(names, &it->first);
+  if (names.empty()) by_flow_.erase(flow);
+  if (const PrincipalId principal = at->principal; principal != kNoPrincipal) {
+    if (--*by_principal_.find(principal) == 0) by_principal_.erase(principal);
   }
   const bool was_current = at + 1 == all.end();
   all.erase(at);
@@ -120,9 +119,11 @@ bool RelayService::drop(const WorkerAddress& address, FlowId flow) {
 }
 
 void RelayService::on_flow_ended(FlowId flow) {
-  const auto it = by_flow_.find(flow);
-  if (flow == kNoFlow || it == by_flow_.end()) return;
-  const std::set<WorkerAddress> addresses = it->second;
+  const auto* names = by_flow_.find(flow);
+  if (flow == kNoFlow || names == nullptr) return;
+  std::vector<WorkerAddress> addresses;
+  for (const WorkerAddress* name : *names) addresses.push_back(*name);
+  std::sort(addresses.begin(), addresses.end());
   for (const WorkerAddress& address : addresses) {
     if (!drop(address, flow)) continue;
     workers_.remove(address);

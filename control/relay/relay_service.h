@@ -12,7 +12,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -50,8 +49,9 @@ class RelayService {
   WorkerTable& workers_;
   // The last one is in force; at most kRegistrationsMax.
   std::map<WorkerAddress, std::vector<Registration>> relays_;
-  std::map<FlowId, std::set<WorkerAddress>> by_flow_;
-  std::map<PrincipalId, std::uint32_t> by_principal_;
+  // Names as keys of relays_, which stay where they are.
+  FlatMap<FlowId, std::vector<const WorkerAddress*>> by_flow_;
+  FlatMap<PrincipalId, std::uint32_t> by_principal_;
 };
 
 }  // namespace weir::control

@@ -8,6 +8,8 @@
 namespace weir {
 namespace {
 
+constexpr std::uint16_t kManyFlows = 0xffff;
+
 __extension__ using Uint128 = unsigned __int128;
 
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
@@ -55,41 +57,39 @@ Entry* AddressTable::add(ByteSpan value, EntryKind kind, std::uint32_t object) {
   Entry& entry = entries_.make();
   entry.kind = kind;
   entry.object = object;
-  entry.hash = hash_of(value);
+  const std::uint64_t hash = hash_of(value);
+  entry.home = static_cast<std::uint32_t>(hash);
   const std::size_t bytes = wire::local_address_bytes(value.size());
   wire::put_local_address(entry.encoded.resize(bytes), value);
-  entry.value_at = static_cast<std::uint32_t>(bytes - value.size());
-  insert_slot(entry.hash, entry.index);
+  entry.value_at = static_cast<std::uint8_t>(bytes - value.size());
+  insert_slot(entry.home, static_cast<std::uint32_t>(hash >> 32), entry.index);
   return &entry;
 }
 
-void AddressTable::insert_slot(std::uint64_t hash, std::uint32_t index) {
+void AddressTable::insert_slot(std::uint32_t home, std::uint32_t tag, std::uint32_t index) {
   const std::size_t mask = slots_.size() - 1;
-  std::size_t i = hash & mask;
+  std::size_t i = home & mask;
   while (slots_[i].index != 0) i = (i + 1) & mask;
-  slots_[i] = {static_cast<std::uint32_t>(hash >> 32), index + 1};
+  slots_[i] = {tag, index + 1};
 }
 
 void AddressTable::grow_slots() {
+  CHECK(slots_.size() <= 0x7fffffff);  // `home` is 32 bits
   std::vector<Slot> old(slots_.size() * 2);
   old.swap(slots_);
   for (const Slot& slot : old) {
-    if (slot.index != 0) insert_slot(entries_.at(slot.index - 1).hash, slot.index - 1);
+    if (slot.index != 0) insert_slot(entries_.at(slot.index - 1).home, slot.tag, slot.index - 1);
   }
 }
 
 void AddressTable::remove(Entry& entry) {
-  for (const FlowId flow : entry.flows) {
-    gate_erase((std::uint64_t{flow} << 32 | entry.index) + 1);
-    ungrant(flow, entry.index);
-  }
-  entry.flows.clear();
+  while (entry.grants != 0) revoke(entry.grants);
   const std::size_t mask = slots_.size() - 1;
-  std::size_t i = entry.hash & mask;
+  std::size_t i = entry.home & mask;
   while (slots_[i].index != entry.index + 1) i = (i + 1) & mask;
   // Backward shift keeps every probe run unbroken, so there are no tombstones.
   for (std::size_t j = (i + 1) & mask; slots_[j].index != 0; j = (j + 1) & mask) {
-    const std::size_t home = entries_.at(slots_[j].index - 1).hash & mask;
+    const std::size_t home = entries_.at(slots_[j].index - 1).home & mask;
     if (((j - home) & mask) >= ((j - i) & mask)) {
       slots_[i] = slots_[j];
       i = j;
@@ -111,33 +111,79 @@ bool AddressTable::allowed(FlowId flow, const Entry& entry) const {
   }
 }
 
+std::uint32_t AddressTable::find_grant(FlowId flow, const Entry& entry) {
+  // Either list may be long, but hardly ever both.
+  const auto first = by_flow_.find(flow);
+  std::uint32_t of_entry = entry.grants;
+  std::uint32_t of_flow = first == by_flow_.end() ? 0 : first->second;
+  while (of_entry != 0 && of_flow != 0) {
+    if (grant(of_entry).flow == flow) return of_entry;
+    if (grant(of_flow).entry == entry.index) return of_flow;
+    of_entry = grant(of_entry).next_of_entry;
+    of_flow = grant(of_flow).next_of_flow;
+  }
+  return 0;
+}
+
+std::uint32_t AddressTable::new_grant() {
+  if (free_grant_ == 0) {
+    const auto base = static_cast<std::uint32_t>(grants_.size()) * kGrantChunk;
+    grants_.push_back(std::make_unique<Grant[]>(kGrantChunk));
+    for (std::uint32_t i = kGrantChunk; i > 0; --i) {
+      grant(base + i).next_of_entry = free_grant_;
+      free_grant_ = base + i;
+    }
+  }
+  const std::uint32_t number = free_grant_;
+  free_grant_ = grant(number).next_of_entry;
+  return number;
+}
+
 void AddressTable::allow(FlowId flow, Entry& entry) {
   if (flow == kNoFlow || allowed(flow, entry)) return;
-  entry.flows.push_back(flow);
-  granted_[flow].insert(entry.index);
+  const std::uint32_t number = new_grant();
+  std::uint32_t& of_flow = by_flow_.try_emplace(flow, 0).first->second;
+  grant(number) = {flow, entry.index, entry.grants, 0, of_flow, 0};
+  if (entry.grants != 0) grant(entry.grants).previous_of_entry = number;
+  if (of_flow != 0) grant(of_flow).previous_of_flow = number;
+  entry.grants = number;
+  of_flow = number;
+  if (entry.flow_count != kManyFlows) ++entry.flow_count;
   gate_insert((std::uint64_t{flow} << 32 | entry.index) + 1);
 }
 
 void AddressTable::deny(FlowId flow, Entry& entry) {
   if (!allowed(flow, entry)) return;
-  std::erase(entry.flows, flow);
-  gate_erase((std::uint64_t{flow} << 32 | entry.index) + 1);
-  ungrant(flow, entry.index);
+  revoke(find_grant(flow, entry));
 }
 
-void AddressTable::ungrant(FlowId flow, std::uint32_t index) {
-  const auto at = granted_.find(flow);
-  if (at == granted_.end()) return;
-  at->second.erase(index);
-  if (at->second.empty()) granted_.erase(at);
+void AddressTable::revoke(std::uint32_t number) {
+  const Grant old = grant(number);
+  gate_erase((std::uint64_t{old.flow} << 32 | old.entry) + 1);
+  Entry& entry = entries_.at(old.entry);
+  if (entry.flow_count != kManyFlows) --entry.flow_count;
+  if (old.next_of_entry != 0) grant(old.next_of_entry).previous_of_entry = old.previous_of_entry;
+  if (old.previous_of_entry != 0) {
+    grant(old.previous_of_entry).next_of_entry = old.next_of_entry;
+  } else {
+    entry.grants = old.next_of_entry;
+  }
+  if (old.next_of_flow != 0) grant(old.next_of_flow).previous_of_flow = old.previous_of_flow;
+  if (old.previous_of_flow != 0) {
+    grant(old.previous_of_flow).next_of_flow = old.next_of_flow;
+  } else if (old.next_of_flow != 0) {
+    by_flow_[old.flow] = old.next_of_flow;
+  } else {
+    by_flow_.erase(old.flow);
+  }
+  grant(number) = {kNoFlow, 0, free_grant_, 0, 0, 0};
+  free_grant_ = number;
 }
 
 void AddressTable::forget_flow(FlowId flow) {
-  const auto at = granted_.find(flow);
-  if (at == granted_.end()) return;
-  const std::unordered_set<std::uint32_t> entries = std::move(at->second);
-  granted_.erase(at);
-  for (const std::uint32_t index : entries) deny(flow, entries_.at(index));
+  for (auto at = by_flow_.find(flow); at != by_flow_.end(); at = by_flow_.find(flow)) {
+    revoke(at->second);
+  }
 }
 
 void AddressTable::gate_insert(std::uint64_t key) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "dataplane/contract.h"
 #include "dataplane/shard/slab.h"
 
@@ -43,34 +45,58 @@ struct RouteUser {
 // touches no memory beyond slot and entry.
 class AddressBytes {
  public:
-  std::uint8_t* resize(std::size_t size) {
-    size_ = static_cast<std::uint32_t>(size);
-    heap_ = size > sizeof(here_) ? std::make_unique<std::uint8_t[]>(size) : nullptr;
-    return heap_ != nullptr ? heap_.get() : here_;
+  AddressBytes() = default;
+  AddressBytes(AddressBytes&& other) noexcept { swap(other); }
+  AddressBytes& operator=(AddressBytes&& other) noexcept {
+    swap(other);
+    return *this;
   }
-  ByteSpan span() const { return {heap_ != nullptr ? heap_.get() : here_, size_}; }
+  ~AddressBytes() {
+    if (size_ > sizeof(here_)) delete[] elsewhere();
+  }
+  // Once, while empty.
+  std::uint8_t* resize(std::size_t size) {
+    DCHECK(size_ == 0);
+    size_ = static_cast<std::uint32_t>(size);
+    if (size <= sizeof(here_)) return here_;
+    auto* bytes = new std::uint8_t[size];  // tidy: allow heap: a long name, when it is made
+    std::memcpy(here_, &bytes, sizeof bytes);
+    return bytes;
+  }
+  ByteSpan span() const { return {size_ > sizeof(here_) ? elsewhere() : here_, size_}; }
 
  private:
+  std::uint8_t* elsewhere() const {
+    std::uint8_t* bytes = nullptr;
+    std::memcpy(&bytes, here_, sizeof bytes);
+    return bytes;
+  }
+  void swap(AddressBytes& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(here_, other.here_);
+  }
   std::uint32_t size_ = 0;
-  std::uint8_t here_[36] = {};  // wire::kRandomAddressBytes
-  std::unique_ptr<std::uint8_t[]> heap_;
+  std::uint8_t here_[36] = {};  // wire::kRandomAddressBytes, or a pointer to more
 };
 
 struct Entry {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
   EntryKind kind = EntryKind::kFree;
-  std::uint32_t object = 0;  // index in the table of its kind
-  std::uint64_t hash = 0;
-  ControlId worker = 0;        // control's name for kControl, kHandshake
-  AddressBytes encoded;        // canonical CBOR of the address
-  std::uint32_t value_at = 0;  // where the value starts in `encoded`
-  std::vector<FlowId> flows;   // allowed, for clean-up
+  std::uint8_t value_at = 0;     // where the value starts in `encoded`
+  std::uint16_t flow_count = 0;  // that may reach it; one that gets to the top stays there
+  std::uint32_t object = 0;      // index in the table of its kind
+  std::uint32_t home = 0;        // lower half of the hash
+  std::uint32_t grants = 0;      // first of the flows that may reach it, + 1
+  ControlId worker = 0;          // control's name for kControl, kHandshake
   RouteUser* users = nullptr;
+  AddressBytes encoded;  // canonical CBOR of the address
 
   ByteSpan encoded_bytes() const { return encoded.span(); }
   ByteSpan value() const { return encoded.span().subspan(value_at); }
 };
+
+static_assert(sizeof(Entry) == 80);  // four for every tunnel
 
 class AddressTable {
  public:
@@ -102,9 +128,25 @@ class AddressTable {
 
  private:
   std::uint64_t hash_of(ByteSpan value) const;
+  // One flow may reach one entry: in two lists, the entry's and the flow's. Numbers are + 1.
+  struct Grant {
+    FlowId flow = kNoFlow;
+    std::uint32_t entry = 0;
+    std::uint32_t next_of_entry = 0;  // of a free one: the next free one
+    std::uint32_t previous_of_entry = 0;
+    std::uint32_t next_of_flow = 0;
+    std::uint32_t previous_of_flow = 0;
+  };
+  static constexpr std::uint32_t kGrantChunk = 256;
+
   void grow_slots();
-  void insert_slot(std::uint64_t hash, std::uint32_t index);
-  void ungrant(FlowId flow, std::uint32_t index);
+  void insert_slot(std::uint32_t home, std::uint32_t tag, std::uint32_t index);
+  Grant& grant(std::uint32_t number) {
+    return grants_[(number - 1) / kGrantChunk][(number - 1) % kGrantChunk];
+  }
+  std::uint32_t find_grant(FlowId flow, const Entry& entry);
+  std::uint32_t new_grant();
+  void revoke(std::uint32_t number);
   void gate_insert(std::uint64_t key);
   void gate_erase(std::uint64_t key);
   static std::uint64_t gate_hash(std::uint64_t key);
@@ -118,7 +160,9 @@ class AddressTable {
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> gates_;  // (flow << 32 | entry index) + 1; 0 = empty
   std::size_t gate_count_ = 0;
-  std::unordered_map<FlowId, std::unordered_set<std::uint32_t>> granted_;  // flow -> entries
+  std::vector<std::unique_ptr<Grant[]>> grants_;
+  std::uint32_t free_grant_ = 0;
+  std::unordered_map<FlowId, std::uint32_t> by_flow_;  // first grant
 };
 
 }  // namespace weir

@@ -45,7 +45,7 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
       }
     }
     if (open_for != kNoFlow) {
-      if (entry->flows.size() < shard_.config.limits.reply_gates_per_worker_max) {
+      if (entry->flow_count < shard_.config.limits.reply_gates_per_worker_max) {
         shard_.table.allow(open_for, *entry);
       }
       open_for = kNoFlow;
@@ -120,7 +120,7 @@ bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
     }
     if (previous != nullptr) {
       if (!shard_.table.allowed(relay.forward_flow, *previous) &&
-          previous->flows.size() < shard_.config.limits.reply_gates_per_worker_max) {
+          previous->flow_count < shard_.config.limits.reply_gates_per_worker_max) {
         shard_.table.allow(relay.forward_flow, *previous);
       }
       open_for = shard_.flow_behind(*previous);

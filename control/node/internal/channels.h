@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "control/handshake/handshake.h"
@@ -20,7 +19,6 @@ namespace weir::control {
 struct Channel {
   ControlId id = 0;
   bool initiator = false;
-  Identifier own;
   Identifier peer;
   PrincipalId principal = kNoPrincipal;
   WorkerAddress encryptor;
@@ -59,11 +57,13 @@ class Channels {
   void on_orphaned(const ChannelOrphaned& event);
   void on_refresh(const ChannelRefresh& event);
 
-  const Channel* find(ControlId id) const;
-  const Channel* by_encryptor(const WorkerAddress& address) const;
+  // These unpack what is kept, and the last two look at all: for operators and new connections.
+  std::optional<Channel> find(ControlId id) const;
+  std::optional<Channel> by_encryptor(const WorkerAddress& address) const;
   // By encryptor or decryptor, with or without "0#".
-  const Channel* by_address(std::string_view text) const;
-  const std::map<ControlId, Channel>& all() const { return channels_; }
+  std::optional<Channel> by_address(std::string_view text) const;
+  std::vector<ControlId> ids() const;
+  std::size_t size() const { return channels_.size(); }
   bool full() const { return channels_.size() >= core_.config.limits.channels_max; }
   HandshakeContext context() { return {core_.identities, core_.rng, *core_.aead}; }
   HandshakeOptions handshake_options(const std::optional<Identifier>& identity,
@@ -81,6 +81,23 @@ class Channels {
     TimerId timer = kNoTimer;
     Done<Channel> done;
   };
+  // A channel as it is kept: there may be very many, nearly all of them from peers.
+  struct Stored {
+    RandomName encryptor;
+    RandomName decryptor;
+    PrincipalId principal = kNoPrincipal;  // its identifier is the peer's
+    FlowId flow = kNoFlow;
+    FlowId spawner = kNoFlow;
+    ShardId shard = 0;
+    bool initiator = false;
+    bool orphaned = false;
+    std::uint8_t route_hops = 0;
+    std::uint16_t route_bytes = 0;
+    std::unique_ptr<std::uint8_t[]> route;
+    std::unique_ptr<std::vector<Identifier>> authorized;
+  };
+  Stored packed(const Channel& channel) const;
+  Channel unpacked(ControlId id, const Stored& channel) const;
   void on_message2(ControlId id, MessageEvent& message);
   void fail_attempt(ControlId id, Error error);
   void remove(ControlId id);
@@ -88,8 +105,7 @@ class Channels {
   NodeCore& core_;
   WorkerTable& workers_;
   std::map<ControlId, Attempt> attempts_;
-  std::map<ControlId, Channel> channels_;
-  std::unordered_map<WorkerAddress, ControlId> by_worker_;
+  std::map<ControlId, Stored> channels_;
 };
 
 }  // namespace weir::control

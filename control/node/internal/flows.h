@@ -3,11 +3,13 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "base/rng.h"
+#include "control/node/internal/flat_map.h"
+#include "control/node/internal/random_name.h"
 #include "control/node/internal/routes.h"
 #include "dataplane/contract.h"
 
@@ -23,24 +25,26 @@ class FlowTable {
   const std::string& text(FlowId flow);
   std::optional<FlowId> by_text(const std::string& text) const;
 
-  // The worker addresses by which a route names this producer: sender and receiver of a connection,
-  // encryptor of a channel.
-  void add_producer(FlowId flow, const std::vector<WorkerAddress>& aliases);
-  bool is_producing(FlowId flow) const { return aliases_.contains(flow); }
+  // `name`: how a route names this producer: sender and receiver of a connection, encryptor of a
+  // channel. Once for each.
+  void add_producer(FlowId flow, const RandomName& name);
+  bool is_producing(FlowId flow) const { return producing_.contains(flow); }
   // The producer behind the first hop of a route; kNoFlow for a local one.
   FlowId behind(const WorkerAddress& first_hop) const;
   FlowId behind(const EncodedRoute& route) const;
 
-  // Forgets text and aliases.
-  void end(FlowId flow);
+  // Forgets text and names. The names must be those that were added: their owner keeps them, so
+  // that they are not kept here again.
+  void end(FlowId flow, std::span<const RandomName> names);
 
  private:
   Rng& rng_;
   std::uint32_t last_ = 0;
   std::unordered_map<FlowId, std::string> texts_;
   std::unordered_map<std::string, FlowId> by_text_;
-  std::unordered_map<FlowId, std::vector<WorkerAddress>> aliases_;
-  std::unordered_map<WorkerAddress, FlowId> producers_;
+  struct Nothing {};
+  FlatMap<FlowId, Nothing> producing_;
+  FlatMap<RandomName, FlowId, RandomNameHash> producers_;
 };
 
 }  // namespace weir::control

@@ -1,7 +1,9 @@
 // TCP connections and listeners of this node (spec/04 5.4, spec/01 6.6).
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -53,11 +55,13 @@ class Links {
   void on_failed(const ConnectFailed& event);
   void on_down(const LinkDown& event);
 
-  const std::map<LinkId, Link, LinkOrder>& all() const { return links_; }
+  // In the order of shards and their tables.
+  std::vector<Link> all() const;
   const std::vector<ListenerInfo>& listeners() const { return listeners_; }
-  const Link* find(const LinkId& id) const;
+  std::optional<Link> find(const LinkId& id) const;
   // By the peer's socket address, sender or receiver.
-  const Link* find(const std::string& text) const;
+  std::optional<Link> find(const std::string& text) const;
+  const SocketAddress* peer_of(const LinkId& id) const;
   const ListenerInfo* find_listener(const std::string& text) const;
   TransportInfo info(const Link& link);
   TransportInfo info(const ListenerInfo& listener);
@@ -71,12 +75,36 @@ class Links {
     bool connecting = false;  // else still resolving
     Done<Link> done;
   };
+  // A connection as it is kept, at its index in its shard's table: there may be very many.
+  struct Stored {
+    std::uint32_t generation = 0;  // 0: none
+    FlowId flow = kNoFlow;
+    FlowId spawner = kNoFlow;
+    RandomName sender;
+    RandomName receiver;
+    SocketAddress peer;
+    bool outgoing = false;
+  };
   void finish(ControlId attempt, Result<Link> result);
   void open_listener(const SocketAddress& address, ListenerInfo listener, Done<ListenerInfo> done);
+  const Stored* stored(const LinkId& id) const;
+  static Link unpacked(ShardId shard, std::size_t index, const Stored& link);
+  // The first for which `matches(shard, index, stored)`.
+  template <typename F>
+  std::optional<Link> first(F&& matches) const {
+    for (std::size_t shard = 0; shard < links_.size(); ++shard) {
+      for (std::size_t i = 0; i < links_[shard].size(); ++i) {
+        const Stored& link = links_[shard][i];
+        if (link.generation == 0 || !matches(link)) continue;
+        return unpacked(static_cast<ShardId>(shard), i, link);
+      }
+    }
+    return std::nullopt;
+  }
 
   NodeCore& core_;
   WorkerTable& workers_;
-  std::map<LinkId, Link, LinkOrder> links_;
+  std::vector<std::deque<Stored>> links_;  // by shard and index
   std::map<ControlId, Attempt> attempts_;
   std::vector<ListenerInfo> listeners_;
 };
