@@ -8,6 +8,7 @@ namespace {
 // Enough for a few messages: a wake-up for each would cost as much again.
 constexpr std::uint64_t kWorkNs = 1'000'000;
 constexpr std::uint64_t kLateCreditMs = 100;
+constexpr std::uint32_t kWaitingOfOursMax = kMessageCredit / 4;
 
 }  // namespace
 
@@ -43,7 +44,7 @@ HandshakeSource ChannelListeners::source_of(const LinkId& link) const {
 }
 
 bool ChannelListeners::refuse(const LinkId& link) {
-  if (link.generation == 0) return false;
+  if (link.generation == 0 || links_.is_outgoing(link)) return false;
   late_credits_.push_back(link);
   if (credit_timer_ == kNoTimer) {
     credit_timer_ = core_.after_ms(kLateCreditMs, [this] {
@@ -110,13 +111,26 @@ bool ChannelListeners::admit(HandshakeLine line, WaitingHandshake due, MessageEv
     work(line, due);
     return false;
   }
+  if (line != HandshakeLine::kThird && links_.is_outgoing(link) &&
+      ++waiting_of_ours_[link] > kWaitingOfOursMax) {
+    left_queue(link);
+    core_.count(ControlCounter::kHandshakesOverShare);
+    return false;
+  }
   core_.count(ControlCounter::kHandshakesDelayed);
   if (const auto out = queue_.add(line, source_of(link), std::move(due))) {
     core_.count(ControlCounter::kHandshakesOverShare);
-    (void)refuse(out->message.link);
+    left_queue(out->message.link);
+    if (!refuse(out->message.link)) core_.message_done(out->message.link);
   }
   wait_for_share();
   return true;
+}
+
+void ChannelListeners::left_queue(const LinkId& link) {
+  const auto waiting = waiting_of_ours_.find(link);
+  if (waiting == waiting_of_ours_.end()) return;
+  if (--waiting->second == 0) waiting_of_ours_.erase(waiting);
 }
 
 void ChannelListeners::wait_for_share() {
@@ -133,6 +147,7 @@ void ChannelListeners::work_off() {
   while (!queue_.empty() && share_.may_work(core_.now_ns())) {
     auto next = queue_.take();
     if (!next) break;
+    if (next->line != HandshakeLine::kThird) left_queue(next->waiting.message.link);
     if (core_.now_ns() - next->waiting.since_ns > patience_ns) {
       core_.count(ControlCounter::kHandshakesTooLate);  // nobody waits for it any more
     } else {
@@ -243,6 +258,7 @@ void ChannelListeners::drop(ControlId id) {
 
 void ChannelListeners::on_link_down(const LinkId& id) {
   queue_.forget(id);
+  waiting_of_ours_.erase(id);
   const auto it = by_link_.find(id);
   if (it == by_link_.end()) return;
   const std::deque<ControlId> ids = it->second;

@@ -183,6 +183,11 @@ const SocketAddress* Links::peer_of(const LinkId& id) const {
   return link == nullptr ? nullptr : &link->peer;
 }
 
+bool Links::is_outgoing(const LinkId& id) const {
+  const Stored* link = stored(id);
+  return link != nullptr && link->outgoing;
+}
+
 std::optional<Link> Links::find(const std::string& text) const {
   if (const auto name = RandomName::of(without_type(text))) {
     return first(

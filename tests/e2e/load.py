@@ -138,7 +138,7 @@ def adversaries():
     with Scene() as scene:
         node = scene.node("weir", "n")
         plain, secure = f"127.0.0.1:{node.port}", node.address + "/secure/api/service/echo"
-        attacks = [("flood", plain, "--closed", "1"), ("slow-reader", plain, "--size", "48KiB"),
+        attacks = [("flood", plain, "--rate", "2000"), ("slow-reader", plain, "--size", "48KiB"),
                    ("slow-reader", secure, "--size", "4KiB", "--read-rate", "20000"), ("mangle", plain),
                    ("mangle", secure, "--bits", "20"), ("replay", plain), ("replay", secure, "--copies", "5")]
         for mode, target, *words in attacks:

@@ -4,8 +4,11 @@
 // handshake, so those are bounded: per connection (over it, message 1 is dropped), over all
 // connections (over it, the oldest of the connection with the most gives way), in time, and in CPU
 // time: over the configured share (handshake_share.h) messages wait in a fair, bounded queue
-// (handshake_queue.h). Our own handshakes with others never wait. Who sends what is dropped gets
-// its credit back late, so that dropping costs a bounded time, too.
+// (handshake_queue.h). Our own handshakes with others never wait.
+//
+// What waits holds its connection's credit, and so does what was dropped for a moment: a peer that
+// sends too much is not read, and dropping costs a bounded time. Connections that this node made
+// are excepted: strangers behind a relay must not stop what else comes from there.
 #pragma once
 
 #include <deque>
@@ -59,6 +62,7 @@ class ChannelListeners {
   void work(HandshakeLine line, WaitingHandshake& due);
   void work_off();
   void wait_for_share();
+  void left_queue(const LinkId& link);
   void answer(const std::string& address, MessageEvent& message);
   void finish(ControlId id, MessageEvent& message);
   // Gives the credit back, late; false when there is none to give.
@@ -77,6 +81,7 @@ class ChannelListeners {
   HandshakeQueue queue_;
   KnownSources known_sources_;
   TimerId share_timer_ = kNoTimer;
+  std::map<LinkId, std::uint32_t, LinkOrder> waiting_of_ours_;  // on connections that we made
   std::vector<LinkId> late_credits_;
   TimerId credit_timer_ = kNoTimer;
   std::map<std::string, Listener> listeners_;

@@ -62,6 +62,7 @@ class Links {
   // By the peer's socket address, sender or receiver.
   std::optional<Link> find(const std::string& text) const;
   const SocketAddress* peer_of(const LinkId& id) const;
+  bool is_outgoing(const LinkId& id) const;
   const ListenerInfo* find_listener(const std::string& text) const;
   TransportInfo info(const Link& link);
   TransportInfo info(const ListenerInfo& listener);

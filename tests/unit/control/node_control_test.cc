@@ -261,6 +261,33 @@ TEST(NodeControl, OneSourceCannotTakeTheShareOfOthers) {
   EXPECT_LT(answers(s), 40U);
 }
 
+// A relay's connection carries more than strangers: it is read on.
+TEST(NodeControl, StrangersBehindARelayDoNotStopItsConnection) {
+  NodeConfig config;
+  config.limits.half_open_handshakes_per_link_max = 1000;
+  Scripted s(config);
+  s.clock.step_ns = 1'000'000;
+  s.pass_ms(1);
+  s.node->create_tcp_connection("127.0.0.1:5000", [](const auto&) {});
+  s.node->step();
+  LinkUp up;
+  up.request = s.port().all<ConnectLink>().at(0)->request;
+  up.flow = s.port().all<ConnectLink>().at(0)->flow;
+  up.link = {0, 7, 1};
+  up.sender = random_address(s.rng, 0);
+  up.receiver = random_address(s.rng, 0);
+  up.peer = SocketAddress::v4_loopback(5000);
+  s.port().events.push_back(up);
+  s.node->step();
+  for (std::size_t i = 0; i < 200; ++i) {
+    s.message("api", up, Bytes(32, 9));
+    EXPECT_LE(i + 1 - s.port().all<MessageDone>().size(), kMessageCredit / 4);
+  }
+  EXPECT_GT(s.counter("handshake_messages_dropped_over_share"), 100U);
+  s.pass_ms(1000);
+  EXPECT_EQ(s.port().all<MessageDone>().size(), 200U);
+}
+
 TEST(NodeControl, OwnHandshakesDoNotWaitBehindStrangers) {
   Scripted s;
   s.clock.step_ns = 1'000'000;
