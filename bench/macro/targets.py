@@ -4,6 +4,7 @@ both sides of a ratio. Figures and bounds; nothing here makes a run fail."""
 import statistics
 
 BARE = ("bare-64k", "bare-256k", "bare-1m")
+BETWEEN = ("between-bare-256k", "between-bare-1m")
 
 
 class Rounds:
@@ -35,11 +36,11 @@ def field(name):
     return lambda sample: sample[name]
 
 
-def best_bare(rounds):
+def best_bare(rounds, bare, role):
     """The cheapest call size of each round."""
     best = {}
-    for peer in BARE:
-        for number, value in rounds.values("bulk", peer, None, cost("proxy")).items():
+    for peer in bare:
+        for number, value in rounds.values("bulk", peer, None, cost(role)).items():
             best[number] = min(value, best.get(number, value))
     return best
 
@@ -47,16 +48,21 @@ def best_bare(rounds):
 def figures(rounds):
     """(words, bound, at_most, {round: value}, digits)"""
     weir, haproxy = rounds.weir, rounds.values("bulk", "haproxy", None, cost("proxy"))
+    between = rounds.values("bulk", "between-haproxy", None, cost("relay"))
     rate, p99 = field("requests_per_s"), field("p99_ms")
 
     def direct(load, of):
         return rounds.values(load, "direct", None, of)
 
     secure = weir("bulk", "secure", cost("relay"))
-    yield "SC relay, bulk: relay's cpu-s/GB / the bare loop's at its best call size", 1.15, True, \
-        ratio(secure, best_bare(rounds)), 2
-    yield "the same / HAProxy's plain hop", 1.0, True, ratio(secure, haproxy), 2
-    yield "opaque relay, bulk: relay's cpu-s/GB / HAProxy's", 1.0, True, ratio(weir("bulk", "opaque", cost("relay")), haproxy), 2
+    opaque = weir("bulk", "opaque", cost("relay"))
+    yield "SC relay, bulk: relay's cpu-s/GB / the bare loop's between the same ends, at its best call size", 1.15, True, \
+        ratio(secure, best_bare(rounds, BETWEEN, "relay")), 2
+    yield "the same / HAProxy's between the same ends", 1.0, True, ratio(secure, between), 2
+    yield "opaque relay, bulk: relay's cpu-s/GB / HAProxy's between the same ends", 1.0, True, ratio(opaque, between), 2
+    yield "SC relay / the bare loop alone", 1.15, True, ratio(secure, best_bare(rounds, BARE, "proxy")), 2
+    yield "SC relay / HAProxy alone", 1.0, True, ratio(secure, haproxy), 2
+    yield "opaque relay / HAProxy alone", 1.0, True, ratio(opaque, haproxy), 2
     for role in ("inlet", "outlet"):
         yield f"E2E, bulk: {role}'s cpu-s/GB", 0.5, True, weir("bulk", "none", cost(role)), 2
     yield "E2E, bulk, Gbit/s", 12, False, weir("bulk", "none", field("gbit_per_s")), 2
