@@ -5,7 +5,8 @@
 
 namespace weir {
 
-void Histogram::merge(const Histogram& other) {
+template <unsigned kPrecision>
+void BasicHistogram<kPrecision>::merge(const BasicHistogram& other) {
   for (std::size_t i = 0; i < kBuckets; ++i) counts_[i] += other.counts_[i];
   count_ += other.count_;
   sum_ += other.sum_;
@@ -13,7 +14,8 @@ void Histogram::merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
-void Histogram::clear() {
+template <unsigned kPrecision>
+void BasicHistogram<kPrecision>::clear() {
   std::fill(counts_.begin(), counts_.end(), 0);
   count_ = 0;
   sum_ = 0;
@@ -21,7 +23,8 @@ void Histogram::clear() {
   max_ = 0;
 }
 
-std::uint64_t Histogram::value_at(double quantile) const {
+template <unsigned kPrecision>
+std::uint64_t BasicHistogram<kPrecision>::value_at(double quantile) const {
   if (count_ == 0) return 0;
   const double wanted = std::ceil(std::clamp(quantile, 0.0, 1.0) * static_cast<double>(count_));
   const auto rank = std::clamp(static_cast<std::uint64_t>(wanted), std::uint64_t{1}, count_);
@@ -34,10 +37,15 @@ std::uint64_t Histogram::value_at(double quantile) const {
   return max_;
 }
 
-std::uint64_t Histogram::count_above(std::uint64_t value) const {
+template <unsigned kPrecision>
+std::uint64_t BasicHistogram<kPrecision>::count_above(std::uint64_t value) const {
   std::uint64_t above = 0;
   for (std::size_t i = bucket_of(value) + 1; i < kBuckets; ++i) above += counts_[i];
   return above;
 }
+
+template class BasicHistogram<10>;
+template class BasicHistogram<7>;
+template class BasicHistogram<5>;
 
 }  // namespace weir

@@ -28,3 +28,10 @@ endif()
 
 find_library(WEIR_UNISTRING_LIBRARY unistring REQUIRED)
 set(WEIR_UNISTRING ${WEIR_UNISTRING_LIBRARY})
+
+# dataplane/telemetry/probes.h looks for it by itself.
+include(CheckIncludeFileCXX)
+check_include_file_cxx(sys/sdt.h WEIR_HAVE_SDT)
+if(NOT WEIR_HAVE_SDT)
+  message(STATUS "sys/sdt.h not found (Debian: systemtap-sdt-dev): built without USDT probes")
+endif()

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -181,12 +182,25 @@ struct Report {
   ControlId request = 0;
   ReportKind kind = ReportKind::kCounters;
 };
+// The stage clocks of a shard (dataplane/telemetry/stage_clock.h) are made, read and destroyed by
+// control; a shard only has them for a while.
+class StageClocks;
+struct StageClocksEnd {
+  void operator()(StageClocks* clocks) const;
+};
+using StageClocksBox = std::unique_ptr<StageClocks, StageClocksEnd>;
+// Times frames with `clocks` from now on; null: no more. Answer: StageClocksBack.
+struct SetStageClocks {
+  ControlId request = 0;
+  StageClocksBox clocks;
+};
 struct StopShard {};
 
-using Command = std::variant<std::monostate, ListenTransport, OpenInlet, RouteInlet, CloseListener,
-                             ConnectLink, CloseLink, AddWorker, RemoveWorker, AllowFlow, OpenOutlet,
-                             RetargetOutlet, CloseOutlet, InstallChannel, CloseChannel,
-                             HandshakeStep, SendMessage, MessageDone, Report, StopShard>;
+using Command =
+    std::variant<std::monostate, ListenTransport, OpenInlet, RouteInlet, CloseListener, ConnectLink,
+                 CloseLink, AddWorker, RemoveWorker, AllowFlow, OpenOutlet, RetargetOutlet,
+                 CloseOutlet, InstallChannel, CloseChannel, HandshakeStep, SendMessage, MessageDone,
+                 Report, SetStageClocks, StopShard>;
 
 // ------------------------------------------------------------------------------------------------
 // Events: shard -> control.
@@ -273,11 +287,15 @@ struct Reported {
   std::vector<std::uint64_t> counters;  // by index of dataplane/telemetry/counters.h
   std::vector<LinkInfo> links;
 };
+struct StageClocksBack {
+  ControlId request = 0;
+  StageClocksBox clocks;  // those in use until now, with what they measured; null: none were
+};
 struct ShardStopped {};
 
 using Event = std::variant<std::monostate, Listening, LinkUp, ConnectFailed, LinkDown, MessageEvent,
                            ChannelInstalled, ChannelClosed, ChannelRefresh, ChannelOrphaned,
-                           StreamEnded, OutletStale, Reported, ShardStopped>;
+                           StreamEnded, OutletStale, Reported, StageClocksBack, ShardStopped>;
 
 inline constexpr std::uint32_t kMessageCredit = 64;
 

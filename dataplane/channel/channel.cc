@@ -4,6 +4,7 @@
 
 #include "dataplane/route/address_space.h"
 #include "dataplane/shard/shard.h"
+#include "dataplane/telemetry/probes.h"
 #include "dataplane/wire/channel_message.h"
 
 namespace weir {
@@ -184,8 +185,11 @@ bool Channels::seal(std::uint32_t index, Packet& packet) {
                                                 {packet.payload.data(), packet.payload.size()},
                                                 {packet.head_end, packet.tail_bytes()}}};
   std::uint8_t* nonce = packet.head_begin - kChannelNonceBytes;
-  channel.crypto.seal(shard_.aead, shard_.keys, segments, nonce, packet.append(kAeadTagBytes));
+  time_stage(shard_.stages.get(), Stage::kSeal, [&] {
+    channel.crypto.seal(shard_.aead, shard_.keys, segments, nonce, packet.append(kAeadTagBytes));
+  });
   packet.head_begin = nonce;
+  WEIR_PROBE(frame_sealed, shard_.config.id, channel.flow, packet.payload.size());
   packet.onward = RouteRef::of(channel.route);
   if (channel.remote_flow == kNoFlow) packet.next = &shard_.table.at(channel.user.entry);
   packet.ret = {};
@@ -205,13 +209,15 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
       packet.payload.data() + packet.payload.size() + packet.payload_room;
   MutableByteSpan plaintext;
   std::uint64_t nonce = 0;
-  const DropReason reason =
-      channel.crypto.open(shard_.aead, shard_.keys, packet.payload, plaintext, nonce);
+  const DropReason reason = time_stage(shard_.stages.get(), Stage::kOpen, [&] {
+    return channel.crypto.open(shard_.aead, shard_.keys, packet.payload, plaintext, nonce);
+  });
   if (reason != DropReason::kNone) {
     shard_.counters.drop(reason);
     return false;
   }
   shard_.counters.add(Counter::kFramesOpened);
+  WEIR_PROBE(frame_opened, shard_.config.id, channel.flow, plaintext.size());
   wire::ChannelPlaintext inner;
   wire::ParseResult parsed = wire::parse_channel_plaintext(plaintext, {}, inner);
   BufferRef scratch;

@@ -5,6 +5,7 @@
 
 #include "dataplane/route/address_space.h"
 #include "dataplane/shard/shard.h"
+#include "dataplane/telemetry/probes.h"
 #include "dataplane/wire/message.h"
 
 namespace weir {
@@ -256,7 +257,9 @@ bool Links::parse_one(Link& link) {
   }
   if (have - wire::kFramePrefixBytes < size) return false;
   rx.begin += static_cast<std::uint32_t>(wire::kFramePrefixBytes) + size;
-  handle_frame(link, {rx.buffer->data + rx.begin - size, size});
+  WEIR_PROBE(frame_received, shard_.config.id, link.index, size);
+  time_frame(shard_.stages.get(), link.received_at_ns, size,
+             [&] { handle_frame(link, {rx.buffer->data + rx.begin - size, size}); });
   return link.state == Link::State::kOpen;
 }
 

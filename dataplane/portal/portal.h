@@ -60,6 +60,7 @@ struct Stream {
   EncodedRoute route;  // to the other side
   RouteUser user;      // of the route's first hop
   RxState rx;
+  std::uint64_t received_at_ns = 0;
   TxQueue tx;                    // to the application
   std::size_t parked_bytes = 0;  // of tx, copied while the target is dialled
   std::string sender;            // key in Outlet::senders, with `principal`

@@ -5,6 +5,7 @@
 
 #include "dataplane/portal/portal.h"
 #include "dataplane/shard/shard.h"
+#include "dataplane/telemetry/probes.h"
 
 namespace weir {
 
@@ -96,7 +97,9 @@ Portals::Sent Portals::send_read(Stream& stream) {
     const MutableByteSpan piece{hold->data + rx.begin, static_cast<std::size_t>(size)};
     rx.begin += static_cast<std::uint32_t>(size);
     stream.source.deficit -= static_cast<std::int64_t>(size) + TurnOrder::kMessageCost;
-    const bool sent = send_data(stream, piece, hold);
+    WEIR_PROBE(frame_received, shard_.config.id, index, piece.size());
+    const bool sent = time_frame(shard_.stages.get(), stream.received_at_ns, piece.size(),
+                                 [&] { return send_data(stream, piece, hold); });
     if (streams_.find(index, generation) == nullptr || stream.state != Stream::State::kOpen)
       return Sent::kEnded;
     if (!sent) return Sent::kLost;
@@ -115,6 +118,7 @@ void Portals::on_received(Stream& stream, const IoEvent& event) {
   rx.buffer = event.buffer;
   rx.begin = 0;
   rx.end = static_cast<std::uint32_t>(event.result);
+  stream.received_at_ns = shard_.now_ns;
   adapt_receive(rx, rx.end, event.buffer->capacity);
   shard_.ready(stream.source);
 }

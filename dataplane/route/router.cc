@@ -100,6 +100,8 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
 // producers, so that answers can go straight back.
 bool Router::relay(Entry& entry, Packet& packet, FlowId& open_for) {
   Relay& relay = relays_.at(entry.object);
+  if (shard_.stages && !relay.forwarder) [[unlikely]]
+    shard_.stages->relayed(entry.value());
   packet.onward.pop();
   if (relay.forwarder) {
     // docs/spec/09 section 2: never the administration of another node.

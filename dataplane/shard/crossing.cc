@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dataplane/shard/shard.h"
+#include "dataplane/telemetry/probes.h"
 
 namespace weir {
 namespace {
@@ -104,6 +105,8 @@ bool Crossing::send(ShardId to, Packet& packet, FlowId open_for) {
       shard_.counters.add(Counter::kSourcePauses);
     }
   }
+  WEIR_PROBE(ring_pushed, shard_.config.id, to, message.routes, message.payload.size());
+  if (shard_.stages) message.timing = shard_.stages->crossing();
   send(to, message);
   return true;
 }
@@ -197,7 +200,12 @@ void Crossing::deliver_packet(CrossMessage& message, ShardId from) {
   packet.link = message.link;
   packet.foreign = message.foreign;
   credit_ = message.credit;
+  WEIR_PROBE(ring_popped, shard_.config.id, from, message.routes, message.payload.size());
+  if (shard_.stages) [[unlikely]]
+    shard_.stages->arrived(message.timing, packet.total_bytes());
   shard_.router.dispatch(packet, message.open_for);
+  if (shard_.stages) [[unlikely]]
+    shard_.stages->frame_ends();
   // What did not become a queue entry of a connection has left.
   if (const CrossCredit rest = take_credit(); rest.bytes != 0) shard_.items.due().push_back(rest);
 }

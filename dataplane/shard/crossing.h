@@ -18,6 +18,7 @@
 #include "dataplane/link/tx_queue.h"
 #include "dataplane/route/packet.h"
 #include "dataplane/shard/spsc_ring.h"
+#include "dataplane/telemetry/stage_clock.h"
 
 namespace weir {
 
@@ -47,6 +48,7 @@ struct CrossMessage {
   FlowId open_for = kNoFlow;  // relayed: the first hop may be reached by this flow from now on
   PrincipalId principal = kNoPrincipal;
   LinkId link;
+  CrossTiming timing;
   // kAcceptedLink (`spawner` as well), kAcceptedStream.
   NativeSocket socket = -1;
   ControlId portal = 0;  // listener or inlet

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/telemetry/probes.h"
+
 namespace weir {
 namespace {
 
@@ -10,6 +12,12 @@ constexpr std::size_t kVectorsMax = 1024;  // the kernel's limit
 constexpr std::size_t kFewVectors = 256;   // 4 KiB of iovecs: one small buffer
 // Expanded keys held ready; two directions per busy channel.
 constexpr std::size_t kKeySlots = 1024;
+
+// A queue's name for the stage clocks.
+std::uint64_t clock_key(const TxOwner& owner) {
+  const auto kind = static_cast<std::uint64_t>(owner.kind);
+  return kind << 63 | std::uint64_t{owner.generation} << 32 | owner.object;
+}
 
 template <typename... Ts>
 struct Overloaded : Ts... {
@@ -41,6 +49,7 @@ Shard::Shard(const ShardConfig& shard_config, Io& shard_io, BufferPool& shard_po
       order_(shard_config.limits.source_quantum),
       flow_ids_(shard_config.id) {
   now_ns = clock.now_ns();
+  counters.shard = config.id;
   next_second_ns_ = now_ns + kNsPerSecond;
   dirty_.reserve(1024);
 }
@@ -60,6 +69,8 @@ void Shard::step(std::uint64_t deadline_ns) {
   const std::size_t count = wait_for_events(busy, wait);
   // Also what came while it waited: whatever is done now may want to be looked after in a second.
   const bool worked = busy || count != 0 || !rings_.commands.empty() || crossing.busy();
+  if (stages) [[unlikely]]
+    stages->turn_begins(now_ns, counters);
   handle_commands();
   crossing.receive();
   for (std::size_t i = 0; i < count; ++i) handle_event(io_events_[i]);
@@ -86,6 +97,8 @@ void Shard::step(std::uint64_t deadline_ns) {
   settle();
   crossing.flush();
   push_events();
+  if (stages) [[unlikely]]
+    stages->turn_ends(counters);
 }
 
 std::size_t Shard::wait_for_events(bool busy, std::uint64_t until_ns) {
@@ -204,6 +217,7 @@ void Shard::run(Command&& command) {
                  [&](SendMessage& c) { router.send(c.onward, c.ret, c.payload); },
                  [&](MessageDone& c) { links.credit_returned(c.link); },
                  [&](Report& c) { do_report(c); },
+                 [&](SetStageClocks& c) { set_stage_clocks(c); },
                  [&](StopShard&) { stop_all(); },
              },
              command);
@@ -303,6 +317,9 @@ void Shard::enqueue(TxQueue& queue, TxOwner owner, TxItem* item) {
       items.attach(*item, credit);
   }
   mark_dirty(queue, owner);
+  WEIR_PROBE(frame_routed, config.id, static_cast<int>(owner.kind), owner.object, queue.bytes);
+  if (stages) [[unlikely]]
+    stages->queued(clock_key(owner), queue.bytes);
   if (queue.in_flight) mark_unsettled(queue, owner);
   // A stream's own queue does not pause it: that is the peer's credit (portals).
   if (queue.bytes > config.limits.queue_high_bytes && owner.kind == TxOwner::Kind::kLink)
@@ -443,6 +460,9 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
       return portals.on_sent_error(portals.at(owner.object), -sent);
     }
     counters.add(Counter::kBytesOut, static_cast<std::uint64_t>(sent));
+    WEIR_PROBE(frame_sent, config.id, static_cast<int>(owner.kind), owner.object, sent);
+    if (stages) [[unlikely]]
+      stages->sent(clock_key(owner), static_cast<std::size_t>(sent));
     queue.consume(static_cast<std::size_t>(sent), items, pool);
     queue.stuck_since_ns = 0;
   }
@@ -471,6 +491,9 @@ void Shard::on_sent(TxOwner owner, TxQueue& queue, std::int32_t result) {
     return portals.on_sent_error(portals.at(owner.object), -result);
   }
   counters.add(Counter::kBytesOut, static_cast<std::uint64_t>(result));
+  WEIR_PROBE(frame_sent, config.id, static_cast<int>(owner.kind), owner.object, result);
+  if (stages) [[unlikely]]
+    stages->sent(clock_key(owner), static_cast<std::size_t>(result));
   if (result > 0) queue.stuck_since_ns = 0;
   queue.consume(static_cast<std::size_t>(result), items, pool);
   if (!queue.empty()) mark_dirty(queue, owner);
@@ -524,6 +547,14 @@ void Shard::do_report(const Report& report) {
   answer.counters.insert(answer.counters.end(), std::begin(counters.drops),
                          std::end(counters.drops));
   emit(std::move(answer));
+}
+
+void Shard::set_stage_clocks(SetStageClocks& command) {
+  if (command.clocks) command.clocks->attach(clock, now_ns, counters, stages.get());
+  if (stages) [[unlikely]]
+    stages->hand_over(now_ns, counters);
+  stages.swap(command.clocks);
+  emit(StageClocksBack{command.request, std::move(command.clocks)});
 }
 
 void Shard::stop_all() {

@@ -31,6 +31,7 @@
 #include "dataplane/shard/timers.h"
 #include "dataplane/shard/turn_order.h"
 #include "dataplane/telemetry/counters.h"
+#include "dataplane/telemetry/stage_clock.h"
 
 namespace weir {
 
@@ -75,6 +76,7 @@ class Shard {
   Clock& clock;
   Rng& rng;
   Counters counters;
+  StageClocksBox stages;  // null: nothing is timed
   AddressTable table;
   HeadArena arena;
   TxItemPool items;
@@ -126,6 +128,7 @@ class Shard {
   TxQueue* queue_of(const TxOwner& owner);
   void every_second(bool busy);
   void do_report(const Report& report);
+  void set_stage_clocks(SetStageClocks& command);
   void run(Command&& command);
   void add_worker(AddWorker&& command);
   void push_events();

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "dataplane/telemetry/probes.h"
+
 namespace weir {
 namespace {
 
@@ -55,6 +57,11 @@ constexpr std::array kCounterNames = {"frames_in",
 static_assert(kCounterNames.size() == static_cast<std::size_t>(Counter::kCount));
 
 }  // namespace
+
+void Counters::drop(DropReason reason) {
+  ++drops[static_cast<int>(reason)];
+  WEIR_PROBE(frame_dropped, shard, static_cast<int>(reason));
+}
 
 const char* drop_reason_name(DropReason reason) {
   static const auto names = [] {

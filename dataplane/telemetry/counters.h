@@ -44,13 +44,14 @@ enum class Counter : std::uint16_t {
 const char* counter_name(Counter counter);
 
 struct Counters {
+  std::uint8_t shard = 0;
   std::uint64_t values[static_cast<int>(Counter::kCount)] = {};
   std::uint64_t drops[static_cast<int>(DropReason::kCount)] = {};
 
   void add(Counter counter, std::uint64_t n = 1) { values[static_cast<int>(counter)] += n; }
   void set(Counter counter, std::uint64_t n) { values[static_cast<int>(counter)] = n; }
   std::uint64_t get(Counter counter) const { return values[static_cast<int>(counter)]; }
-  void drop(DropReason reason) { ++drops[static_cast<int>(reason)]; }
+  void drop(DropReason reason);
   std::uint64_t dropped(DropReason reason) const { return drops[static_cast<int>(reason)]; }
 };
 
