@@ -63,6 +63,14 @@ NodeResources Node::resources() const {
 
 void Node::counters(Done<CountersReport> done) { parts_->report(std::move(done)); }
 
+Result<LatencySession> Node::start_latency(const LatencyRequest& request) {
+  return parts_->latency.start(request);
+}
+void Node::read_latency(std::uint64_t session, Done<LatencyReading> done) {
+  parts_->latency.read(session, std::move(done));
+}
+Status Node::stop_latency(std::uint64_t session) { return parts_->latency.stop(session); }
+
 // --- TCP
 
 void Node::create_tcp_connection(const std::string& address, Done<TransportInfo> done) {

@@ -68,6 +68,12 @@ class Node {
   NodeResources resources() const;
   void counters(Done<CountersReport> done);
 
+  // --- latency profiles. kAlreadyExists: another profiler is attached; kNotFound: no such session
+  // (any more). What a reading points to is there until `done` returns.
+  Result<LatencySession> start_latency(const LatencyRequest& request);
+  void read_latency(std::uint64_t session, Done<LatencyReading> done);
+  Status stop_latency(std::uint64_t session);
+
   // --- TCP (spec/04 5.4, spec/01 6.6). `address`: "host:port"; numeric only for listeners.
   void create_tcp_connection(const std::string& address, Done<TransportInfo> done);
   std::vector<TransportInfo> list_tcp_connections() const;

@@ -26,7 +26,8 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       inlets(core, workers, messenger, connections, channels, keeper),
       outlets(core, workers, keeper),
       forwarders(core, workers, links),
-      first_meetings(core) {
+      first_meetings(core),
+      latency(core) {
   links.ended = [this](const control::Link& link) {
     channel_listeners.on_link_down(link.id);
     relay_service.on_flow_ended(link.flow);
@@ -114,6 +115,7 @@ void NodeParts::handle(Event& event) {
     }
     void operator()(OutletStale& e) { parts.outlets.on_stale(e); }
     void operator()(Reported& e) { parts.on_reported(e); }
+    void operator()(StageClocksBack& e) { parts.latency.on_back(e); }
     void operator()(ShardStopped&) {}
   };
   std::visit(Visitor{*this}, event);

@@ -57,6 +57,8 @@ struct NodeConfig {
   std::uint32_t channel_linger_ms = 120'000;
   // Of one core, for handshakes that others begin; 100: no limit.
   std::uint32_t handshake_share_percent = 50;
+  // Latency profiles read the CPU's tick counter; off: the Clock (simulators).
+  bool hardware_ticks = false;
   NodeLimits limits;
 };
 
@@ -201,6 +203,24 @@ struct CounterValue {
 struct CountersReport {
   std::vector<CounterValue> control;
   std::vector<std::vector<std::uint64_t>> shards;
+};
+
+// --- latency profiles (ours; dataplane/telemetry/stage_clock.h, tools/latency)
+struct StageResults;
+struct LatencyRequest {
+  std::uint64_t sample = 64;           // one frame in so many is timed
+  std::uint64_t stall_ns = 1'000'000;  // turns at least as long are kept one by one
+  bool take_over = false;              // ends another profiler's session
+};
+struct LatencySession {
+  std::uint64_t id = 0;
+  std::uint64_t shards = 0;
+  bool hardware_ticks = false;
+  std::uint64_t lease_ms = 0;  // without a reading; then it ends
+};
+// By shard, since the last reading.
+struct LatencyReading {
+  std::vector<const StageResults*> shards;
 };
 
 }  // namespace weir

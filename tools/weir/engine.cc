@@ -168,6 +168,7 @@ Result<NodeConfig> node_config(const EngineStart& start) {
   if (!start.options.handshake_share.empty()) {
     config.handshake_share_percent = percent_of(start.options.handshake_share);
   }
+  config.hardware_ticks = true;
   return config;
 }
 

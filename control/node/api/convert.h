@@ -17,6 +17,8 @@ OutletStatus to_body(const weir::OutletStatus& status);
 ForwarderStatus to_body(const ForwarderInfo& info);
 NodeStatus to_body(const NodeConfig& config);
 NodeResources to_body(const weir::NodeResources& resources);
+LatencyStarted to_body(const LatencySession& session);
+LatencyReport to_body(const LatencyReading& reading);
 // Drop reasons with a count of 0 are left out.
 CountersReport to_body(const weir::CountersReport& report, const NodeLimits& limits);
 

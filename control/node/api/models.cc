@@ -34,6 +34,10 @@ WEIR_API_BODY(NodeResources)
 WEIR_API_BODY(CreateForwarder)
 WEIR_API_BODY(ForwarderStatus)
 WEIR_API_BODY(CountersReport)
+WEIR_API_BODY(StartLatency)
+WEIR_API_BODY(LatencyStarted)
+WEIR_API_BODY(LatencySessionId)
+WEIR_API_BODY(LatencyReport)
 #undef WEIR_API_BODY
 
 // Bodies that are a list.

@@ -9,6 +9,7 @@
 #include "control/node/internal/first_meetings.h"
 #include "control/node/internal/forwarders.h"
 #include "control/node/internal/inlets.h"
+#include "control/node/internal/latency.h"
 #include "control/node/internal/links.h"
 #include "control/node/internal/messenger.h"
 #include "control/node/internal/outlets.h"
@@ -53,6 +54,7 @@ class NodeParts {
   control::Outlets outlets;
   control::Forwarders forwarders;
   control::FirstMeetings first_meetings;
+  control::LatencyProfiler latency;
 
   Node::ApiHandler api;
   std::uint32_t api_pending = 0;

@@ -63,6 +63,14 @@ struct FakeNode {
   }
   weir::NodeResources resources() const { return {}; }
   void counters(Done<weir::CountersReport> done) { finish(done, {}); }
+  Result<LatencySession> start_latency(const LatencyRequest& request) {
+    return give("start latency " + std::to_string(request.sample), LatencySession{7, 1, true, 9});
+  }
+  void read_latency(std::uint64_t id, Done<LatencyReading> done) {
+    last = "read latency " + std::to_string(id);
+    finish(done, {});
+  }
+  Status stop_latency(std::uint64_t id) { return status("stop latency " + std::to_string(id)); }
   void create_tcp_connection(const std::string& address, Done<TransportInfo> done) {
     last = "connect " + address;
     finish(done, transport());
@@ -217,6 +225,11 @@ TEST_F(ApiRoutes, EveryRouteReachesItsOperationAndAnswersInItsShape) {
       {Method::kGet, "//node", {}, nullptr, true, false},
       {Method::kGet, "/node/resources", {}, nullptr, true, false},
       {Method::kGet, "/node/counters", {}, nullptr, true, false},
+      {Method::kPost, "/node/latency", StartLatency{8, 5, false}.encode(), "start latency 8", true,
+       false},
+      {Method::kGet, "/node/latency", LatencySessionId{7}.encode(), "read latency 7", true, false},
+      {Method::kDelete, "/node/latency", LatencySessionId{7}.encode(), "stop latency 7", false,
+       true},
       {Method::kGet, "/node/tcp/connection", {}, nullptr, true, false},
       {Method::kGet,
        "/node/tcp/connection/1.2.3.4:5",

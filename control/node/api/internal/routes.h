@@ -132,6 +132,40 @@ class Routes {
     });
   }
 
+  // --- latency profiles (ours)
+  void start_latency(Call& call) {
+    const auto body = call.body<StartLatency>();
+    if (!body) return;
+    finish_latency(call.reply,
+                   node_.start_latency({body->sample, body->stall_ns, body->take_over}));
+  }
+  void read_latency(Call& call) {
+    const auto body = call.body<LatencySessionId>();
+    if (!body) return;
+    node_.read_latency(body->session, [reply = call.reply](Result<LatencyReading> reading) {
+      finish_latency(reply, std::move(reading));
+    });
+  }
+  void stop_latency(Call& call) {
+    const auto body = call.body<LatencySessionId>();
+    if (!body) return;
+    if (const Status done = node_.stop_latency(body->session); !done) {
+      return latency_error(call.reply, done.error());
+    }
+    call.reply.ok();
+  }
+  template <class T>
+  static void finish_latency(const Reply& reply, Result<T> result) {
+    if (result) return reply.body(to_body(*result).encode());
+    latency_error(reply, result.error());
+  }
+  static void latency_error(const Reply& reply, const Error& error) {
+    ApiStatus status = ApiStatus::kBadRequest;
+    if (error.code == Errc::kAlreadyExists) status = ApiStatus::kConflict;
+    if (error.code == Errc::kNotFound) status = ApiStatus::kNotFound;
+    reply.error(status, error.text());
+  }
+
   // --- TCP (5.4)
   void list_connections(Call& call) {
     answer_list<TransportStatusList>(call, node_.list_tcp_connections());
@@ -468,6 +502,9 @@ class Routes {
       Row{Method::kGet, "node", &Routes::show_node},
       Row{Method::kGet, "node/resources", &Routes::show_resources},
       Row{Method::kGet, "node/counters", &Routes::show_counters},
+      Row{Method::kPost, "node/latency", &Routes::start_latency},
+      Row{Method::kGet, "node/latency", &Routes::read_latency},
+      Row{Method::kDelete, "node/latency", &Routes::stop_latency},
       Row{Method::kGet, "node/tcp/connection", &Routes::list_connections},
       Row{Method::kGet, "node/tcp/connection/*", &Routes::show_connection},
       Row{Method::kPost, "node/tcp/connection", &Routes::create_connection},
