@@ -28,6 +28,7 @@ struct Path {
 constexpr Path kPaths[] = {{"opaque_relay_64", 64, 64},
                            {"opaque_relay_48k", 48 << 10, 8},
                            {"open_seal_relay_64", 64, 64},
+                           {"open_seal_relay_64_timed", 64, 64},  // a profiler is attached
                            {"open_seal_relay_48k", 48 << 10, 8},
                            {"open_seal_relay_64_of_1000", 64, 64, 1'000},
                            {"open_seal_relay_64_of_100000", 64, 64, 100'000},
@@ -48,8 +49,16 @@ std::uint64_t drive(World& world, int turns, Bring&& bring, Drain&& drain) {
 
 std::string relay_name(int number) { return fmt::format("forward_to_{:06}", number); }
 
+void attach_profiler(World& world) {
+  StageSettings settings;
+  settings.ticks = {true, 0.4};
+  world.send(SetStageClocks{1, StageClocksBox(new StageClocks(settings))});
+  world.settle();
+}
+
 std::uint64_t relay(const Path& path, int turns, bool sealed) {
   World world;
+  if (std::string_view(path.name).ends_with("_timed")) attach_profiler(world);
   Peer owner(world);
   Peer asker(world);
   std::unique_ptr<Far> near;

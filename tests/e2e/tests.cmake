@@ -26,5 +26,12 @@ if(TARGET weir AND NOT WEIR_FUZZ)
     # It takes both cores: tests beside it that wait for recoveries would time out.
     set_tests_properties(e2e.load.${scenario} PROPERTIES RUN_SERIAL TRUE)
   endforeach()
+  # The profiler, on a node under load.
+  foreach(scenario one_shard two_shards ctrl_c_gives_what_there_is a_killed_profiler_lets_go one_may_take_over
+          a_node_that_dies_leaves_a_recording refusals drop_names_are_those_of_the_node probes)
+    weir_e2e_test(latency.${scenario} 120 "WEIR_LOAD_BIN=$<TARGET_FILE:weir-load>;WEIR_LATENCY_BIN=$<TARGET_FILE:weir-latency>"
+                  latency.py ${scenario})
+  endforeach()
+  set_tests_properties(e2e.latency.one_shard e2e.latency.two_shards e2e.latency.probes PROPERTIES RUN_SERIAL TRUE)
   weir_e2e_test(bad_input.wrong_arguments 60 "" bad_input.py wrong_arguments)
 endif()

@@ -200,7 +200,7 @@ std::string report_text(const Options& options, const RunResult& result) {
                                  mode_name(options.mode), options.target.text, options.connections,
                                  options.flows(), options.sizes_text, schedule_text(options));
   if (!result.error.empty()) return text + fmt::format("  error: {}\n", result.error);
-  const Machine here = machine();
+  const Machine here = tools::machine();
   text += fmt::format("  {}, {} cores, {}; {} thread(s); set up in {:.2f} s{}\n", here.cpu,
                       here.cores, here.kernel, options.threads(), result.set_up_s,
                       result.interrupted ? "; interrupted: the result so far" : "");
@@ -223,7 +223,7 @@ std::string report_text(const Options& options, const RunResult& result) {
 }
 
 std::string report_json(const Options& options, const RunResult& result) {
-  const Machine here = machine();
+  const Machine here = tools::machine();
   Json json = {
       {"tool", "weir-load"},
       {"mode", mode_name(options.mode)},

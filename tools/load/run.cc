@@ -113,7 +113,7 @@ std::string wait_for_set_up(const Options& options, const Workers& workers, Prog
 }
 
 std::optional<ProcessUse> peer(const Options& options) {
-  return options.pid == 0 ? std::nullopt : process_use(options.pid);
+  return options.pid == 0 ? std::nullopt : tools::process_use(options.pid);
 }
 
 void sleep_until(std::uint64_t at_ns, Progress& progress, const char* what) {
@@ -140,11 +140,11 @@ StepResult measure(const Options& options, double rate_per_s, const Workers& wor
   StepResult step;
   step.offered_per_s = options.closed == 0 ? rate_per_s : 0;
   sleep_until(phase.measure_ns, progress, "warm-up");
-  const double own_before = own_cpu_s();
+  const double own_before = tools::own_cpu_s();
   step.peer_before = peer(options);
   sleep_until(phase.end_ns, progress, "measure");
   step.peer_after = peer(options);
-  step.own_cpu_s = own_cpu_s() - own_before;
+  step.own_cpu_s = tools::own_cpu_s() - own_before;
   const std::uint64_t end_ns = std::min(phase.end_ns, cut_ns.load());
   if (end_ns > phase.measure_ns) {
     step.seconds = static_cast<double>(end_ns - phase.measure_ns) / 1e9;
@@ -190,7 +190,7 @@ double StepResult::late_percent(std::uint64_t bound_ns) const {
 
 RunResult run(const Options& options) {
   install_interrupt();
-  raise_file_limit();
+  tools::raise_file_limit();
   RunResult result;
   result.flows = options.flows();
   result.peer_before_set_up = peer(options);

@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "tools/common/process.h"
 #include "tools/load/knee.h"
 #include "tools/load/meter.h"
 #include "tools/load/options.h"
-#include "tools/load/process.h"
 
 namespace weir::load {
+
+using tools::Machine;
+using tools::ProcessUse;
 
 // One measurement: all threads together.
 struct StepResult {

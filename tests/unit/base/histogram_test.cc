@@ -92,5 +92,38 @@ TEST(Histogram, TwoThreadsMergedAreOneThreadThatSawBoth) {
   EXPECT_EQ(first.count(), 0u);
 }
 
+template <unsigned kPrecision>
+void expect_error_below(double relative) {
+  using H = BasicHistogram<kPrecision>;
+  for (std::uint64_t value = 1; value < std::uint64_t{1} << 39; value = value * 9 / 8 + 1) {
+    H histogram;
+    histogram.record(value);
+    histogram.record(value * 2);  // else max() would make it exact
+    const auto read = static_cast<double>(histogram.value_at(0.5));
+    EXPECT_GE(read, static_cast<double>(value));
+    EXPECT_LE(read, static_cast<double>(value) * (1 + relative)) << kPrecision;
+    EXPECT_EQ(H::bucket_of(H::bucket_low(H::bucket_of(value))), H::bucket_of(value));
+  }
+}
+
+TEST(Histogram, SmallerOnesHaveTheErrorTheySay) {
+  expect_error_below<10>(0.001);
+  expect_error_below<7>(0.008);
+  expect_error_below<5>(0.032);
+  EXPECT_LE(BasicHistogram<7>::kBuckets * 8, 35u << 10);
+}
+
+TEST(Histogram, IsPutTogetherAgainFromItsBuckets) {
+  BasicHistogram<7> original;
+  for (std::uint64_t i = 1; i < 3000; ++i) original.record(i * i);
+  BasicHistogram<7> copy;
+  original.for_each(
+      [&copy](std::uint64_t low, std::uint64_t, std::uint64_t count) { copy.restore(low, count); });
+  copy.restore_exact(original.sum(), original.min(), original.max());
+  for (const double q : {0.0, 0.5, 0.99, 1.0}) EXPECT_EQ(copy.value_at(q), original.value_at(q));
+  EXPECT_EQ(copy.mean(), original.mean());
+  EXPECT_EQ(copy.count(), original.count());
+}
+
 }  // namespace
 }  // namespace weir

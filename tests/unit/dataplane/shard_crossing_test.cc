@@ -108,6 +108,38 @@ struct TwoShards : ::testing::Test {
   }
 };
 
+TEST_F(TwoShards, AFrameThatCrossesIsTimedOnBothSidesOfTheRing) {
+  StageSettings settings;
+  settings.sample = 1;
+  for (OneOfTwo* one : {&first, &second}) {
+    ASSERT_TRUE(
+        one->rings.commands.push(SetStageClocks{1, StageClocksBox(new StageClocks(settings))}));
+  }
+  step();
+  constexpr int kFrames = 20;
+  const StageResults& near = first.shard.stages->results();
+  const StageResults& far = second.shard.stages->results();
+  const auto of = [](const StageResults& results, Stage stage) -> const StageHistogram& {
+    return results.stage_ns[static_cast<std::size_t>(stage)];
+  };
+  for (int i = 0; i < kFrames; ++i) {
+    const Bytes one = frame(100);
+    ASSERT_EQ(::send(a, one.data(), one.size(), MSG_NOSIGNAL), static_cast<ssize_t>(one.size()));
+    const auto sent = static_cast<std::uint64_t>(i) + 1;
+    for (int turn = 0; turn < 1000 && of(far, Stage::kTotal).count() < sent; ++turn) step();
+  }
+  EXPECT_EQ(near.sampled, static_cast<std::uint64_t>(kFrames));
+  EXPECT_EQ(near.ended_here, 0u);
+  EXPECT_EQ(of(near, Stage::kTotal).count(), 0u);
+  EXPECT_EQ(far.sampled, 0u);
+  for (const Stage stage :
+       {Stage::kReceive, Stage::kRoute, Stage::kRing, Stage::kSend, Stage::kTotal}) {
+    EXPECT_EQ(of(far, stage).count(), static_cast<std::uint64_t>(kFrames)) << stage_name(stage);
+  }
+  EXPECT_GT(of(far, Stage::kRing).max(), 0u);
+  EXPECT_GE(of(far, Stage::kTotal).max(), of(far, Stage::kRing).max());
+}
+
 TEST_F(TwoShards, AFrameThatCrossesIsNeitherCopiedNorAllocatedAndItsBufferComesHome) {
   for (const std::size_t size : {64u, 1400u, 48000u}) {
     constexpr int kFrames = 200;

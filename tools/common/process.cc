@@ -1,4 +1,4 @@
-#include "tools/load/process.h"
+#include "tools/common/process.h"
 
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -9,7 +9,7 @@
 #include <sstream>
 #include <thread>
 
-namespace weir::load {
+namespace weir::tools {
 namespace {
 
 std::string read_file(const std::string& path) {
@@ -86,4 +86,4 @@ std::uint64_t raise_file_limit() {
   return limit.rlim_cur;
 }
 
-}  // namespace weir::load
+}  // namespace weir::tools

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace weir::load {
+namespace weir::tools {
 
 struct ProcessUse {
   double cpu_s = 0;  // user and system, of all threads alive
@@ -27,4 +27,4 @@ Machine machine();
 // As many open files as the system allows; the limit that holds now.
 std::uint64_t raise_file_limit();
 
-}  // namespace weir::load
+}  // namespace weir::tools

@@ -1,0 +1,10 @@
+# weir-latency: everything but main in a library, so that its parts have unit tests.
+file(GLOB weir_latency_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cc)
+list(FILTER weir_latency_sources EXCLUDE REGEX "/main\\.cc$")
+add_library(weir_latency_parts STATIC ${weir_latency_sources})
+target_link_libraries(weir_latency_parts PUBLIC weir_tool_common CLI11::CLI11)
+add_executable(weir-latency ${CMAKE_CURRENT_LIST_DIR}/main.cc)
+target_link_libraries(weir-latency PRIVATE weir_latency_parts)
+install(TARGETS weir-latency RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+file(GLOB weir_latency_scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.bt)
+install(FILES ${weir_latency_scripts} DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/bpftrace)
