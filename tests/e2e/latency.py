@@ -29,10 +29,10 @@ def latency(home, *words, code=0, timeout_s=90):
     return done
 
 
-def load(scene, node, *words, seconds=30):
+def load(scene, node, rate=20_000, seconds=30):
     """Relayed frames, opened and sealed by the node, until the scene ends."""
-    return scene.spawn([LOAD, "relay", f"127.0.0.1:{node.port}", "--rate", "20000", "--connections", "4", "--channels", "8",
-                        "--duration", str(seconds), "--warmup", "0", "--lag-bound-us", "1000000", *words])
+    return scene.spawn([LOAD, "relay", f"127.0.0.1:{node.port}", "--rate", str(rate), "--connections", "4", "--channels", "8",
+                        "--duration", str(seconds), "--warmup", "0", "--lag-bound-us", "1000000"])
 
 
 def recording(home, name):
@@ -184,8 +184,8 @@ def drop_names_are_those_of_the_node():
 
 
 def trace(node, script, seconds):
-    done = subprocess.run(["timeout", "-s", "INT", str(seconds), "bpftrace", "-p", str(node.pid), os.path.join(SCRIPTS, script)],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["timeout", "-s", "INT", str(seconds), "bpftrace", os.path.join(SCRIPTS, script), node.home.binary,
+                           str(node.pid)], capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr
 
 
@@ -208,7 +208,7 @@ def probes():
         if reason := why_no_probes(node.home.binary):
             print(f"skipped: {reason}")
             sys.exit(SKIPPED)
-        load(scene, node, "--rate", "2000", seconds=40)
+        load(scene, node, rate=2000, seconds=40)
         time.sleep(1)
         out = trace(node, "stages.bt", 4)
         for name in ("@open_ns", "@seal_ns", "@route_ns", "@send_ns") + (("@ring_ns",) if options else ()):

@@ -35,11 +35,11 @@ std::string head(const Recording& recording, const Stages& all) {
       escaped(recording.node), escaped(recording.began), recording.seconds, recording.sample,
       recording.hardware_ticks ? "the CPU's ticks" : "the clock", escaped(recording.machine));
   for (const std::string& warning : warnings(recording)) {
-    out += "<p class=note>" + escaped(warning) + "</p>\n";
+    out += "<p class=\"note\">" + escaped(warning) + "</p>\n";
   }
-  out += "<div class=tiles>";
+  out += "<div class=\"tiles\">";
   const auto tile = [&out](const std::string& value, const char* what) {
-    out += fmt::format("<div class=tile><b>{}</b><span>{}</span></div>", escaped(value), what);
+    out += fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>", escaped(value), what);
   };
   tile(rate_text(per_second(recording, recording.frames())), "frames/s");
   tile(quantile_cell(total, 0.5), "total p50");
@@ -115,8 +115,11 @@ std::string breakdown(const Recording& recording) {
 
 Axis seconds_axis(double seconds) {
   Axis axis{0, std::max(seconds, 0.001), {}};
+  // 1, 2 or 5 of some power of ten: five to ten ticks.
   double step = std::pow(10, std::floor(std::log10(axis.to)));
-  while (axis.to / step < 5) step /= 2;
+  for (const double finer : {2.0, 2.5, 2.0}) {
+    if (axis.to / step < 5) step /= finer;
+  }
   for (double at = 0; at <= axis.to * 1.0001; at += step) {
     axis.ticks.push_back({at, fmt::format("{:g} s", at)});
   }
