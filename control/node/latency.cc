@@ -55,7 +55,7 @@ Result<LatencySession> LatencyProfiler::start(const LatencyRequest& request) {
   settings.stall_ns = request.stall_ns;
   settings.ticks = scale();
   settings.seed = core_.rng.next_u64();
-  Active& active = active_.emplace();
+  LatencyRun& active = active_.emplace();
   active.session = {.id = core_.rng.next_u64() >> 1 | 1,
                     .shards = core_.shards.size(),
                     .hardware_ticks = settings.ticks.hardware,

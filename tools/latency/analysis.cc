@@ -56,8 +56,8 @@ std::vector<RelayRow> busiest_relays(const Recording& recording, std::size_t max
   for (const auto& [key, relay] : recording.relays) {
     rows.push_back({key.empty() ? "(all others)" : relay.name, &relay});
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const RelayRow& a, const RelayRow& b) {
-    return a.part->frames > b.part->frames;
+  std::sort(rows.begin(), rows.end(), [](const RelayRow& a, const RelayRow& b) {
+    return a.part->frames != b.part->frames ? a.part->frames > b.part->frames : a.name < b.name;
   });
   if (rows.size() > max) rows.resize(max);
   return rows;
@@ -65,8 +65,8 @@ std::vector<RelayRow> busiest_relays(const Recording& recording, std::size_t max
 
 std::vector<StallPoint> longest_stalls(const Recording& recording, std::size_t max) {
   std::vector<StallPoint> stalls = recording.stalls;
-  std::stable_sort(stalls.begin(), stalls.end(), [](const StallPoint& a, const StallPoint& b) {
-    return a.length_ns > b.length_ns;
+  std::sort(stalls.begin(), stalls.end(), [](const StallPoint& a, const StallPoint& b) {
+    return a.length_ns != b.length_ns ? a.length_ns > b.length_ns : a.at_s < b.at_s;
   });
   if (stalls.size() > max) stalls.resize(max);
   return stalls;
@@ -75,8 +75,8 @@ std::vector<StallPoint> longest_stalls(const Recording& recording, std::size_t m
 std::vector<std::pair<std::string, DropSum>> drops_by_count(const Recording& recording) {
   std::vector<std::pair<std::string, DropSum>> drops(recording.drops.begin(),
                                                      recording.drops.end());
-  std::stable_sort(drops.begin(), drops.end(),
-                   [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
+  std::sort(drops.begin(), drops.end(),
+            [](const auto& a, const auto& b) { return a.second.count > b.second.count; });
   return drops;
 }
 

@@ -16,6 +16,19 @@ namespace weir::control {
 
 inline constexpr std::uint64_t kLatencyLeaseMs = 30'000;
 
+// The session under way.
+struct LatencyRun {
+  LatencySession session;
+  std::uint64_t since_ns = 0;
+  std::uint64_t read_ns = 0;
+  TimerId lease = kNoTimer;
+  std::vector<StageClocksBox> spare;      // per shard, empty
+  std::vector<StageClocksBox> read_back;  // per shard, while a reading is under way
+  std::size_t missing = 0;
+  Done<LatencyReading> done;
+  std::map<ControlId, std::size_t> requests;  // of this reading: shard
+};
+
 class LatencyProfiler {
  public:
   explicit LatencyProfiler(NodeCore& core);
@@ -28,17 +41,6 @@ class LatencyProfiler {
   void on_back(StageClocksBack& event);
 
  private:
-  struct Active {
-    LatencySession session;
-    std::uint64_t since_ns = 0;
-    std::uint64_t read_ns = 0;
-    TimerId lease = kNoTimer;
-    std::vector<StageClocksBox> spare;      // per shard, empty
-    std::vector<StageClocksBox> read_back;  // per shard, while a reading is under way
-    std::size_t missing = 0;
-    Done<LatencyReading> done;
-    std::map<ControlId, std::size_t> requests;  // of this reading: shard
-  };
   TickScale scale() const;
   void renew();
   void end(const char* why);
@@ -48,7 +50,7 @@ class LatencyProfiler {
   // When control began: the longer ago, the better the rate of the CPU's ticks is known.
   std::uint64_t began_ns_ = 0;
   std::uint64_t began_ticks_ = 0;
-  std::optional<Active> active_;
+  std::optional<LatencyRun> active_;
 };
 
 }  // namespace weir::control
