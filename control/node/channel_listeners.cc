@@ -7,7 +7,10 @@ namespace {
 
 // Enough for a few messages: a wake-up for each would cost as much again.
 constexpr std::uint64_t kWorkNs = 1'000'000;
+// Dropping costs about 10 us in all: together a fortieth of a core, whoever sends and over however
+// many connections.
 constexpr std::uint64_t kLateCreditMs = 100;
+constexpr std::size_t kLateCreditsAtOnce = 256;
 constexpr std::uint32_t kWaitingOfOursMax = kMessageCredit / 4;
 
 }  // namespace
@@ -46,13 +49,19 @@ HandshakeSource ChannelListeners::source_of(const LinkId& link) const {
 bool ChannelListeners::refuse(const LinkId& link) {
   if (link.generation == 0 || links_.is_outgoing(link)) return false;
   late_credits_.push_back(link);
-  if (credit_timer_ == kNoTimer) {
-    credit_timer_ = core_.after_ms(kLateCreditMs, [this] {
-      credit_timer_ = kNoTimer;
-      for (const LinkId& late : std::exchange(late_credits_, {})) core_.message_done(late);
-    });
-  }
+  if (credit_timer_ == kNoTimer) give_credits_later();
   return true;
+}
+
+void ChannelListeners::give_credits_later() {
+  credit_timer_ = core_.after_ms(kLateCreditMs, [this] {
+    credit_timer_ = kNoTimer;
+    for (std::size_t i = 0; i < kLateCreditsAtOnce && !late_credits_.empty(); ++i) {
+      core_.message_done(late_credits_.front());
+      late_credits_.pop_front();
+    }
+    if (!late_credits_.empty()) give_credits_later();
+  });
 }
 
 bool ChannelListeners::over_link_limit(const LinkId& link) const {

@@ -30,9 +30,9 @@ struct NodeLimits {
   std::uint32_t half_open_handshakes_max = 1024;  // over all connections
   std::uint32_t half_open_handshakes_per_link_max = 32;
   std::uint64_t half_open_handshake_ms = 10'000;
-  std::uint32_t relays_max = 65536;
+  std::uint32_t relays_max = 131'072;
   std::uint32_t relays_per_owner_max = 1024;  // identity, or connection for plain clients
-  std::uint32_t channels_max = 65536;
+  std::uint32_t channels_max = 131'072;
   std::uint32_t forwarders_max = 4096;
   std::uint32_t pending_requests_max = 4096;  // of the node manager, over all connections
 };

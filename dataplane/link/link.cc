@@ -90,7 +90,7 @@ Link* Links::open(SocketId socket, bool outgoing, FlowId flow, FlowId spawner,
   link.spawner = spawner;
   link.peer = peer;
   link.source = {.kind = Source::Kind::kLink, .object = link.index, .generation = link.generation};
-  link.receiver = random_address(shard_.rng, shard_.config.id);
+  link.receiver = random_address_bytes(shard_.rng, shard_.config.id);
   Entry* entry = nullptr;
   while (entry == nullptr) {
     entry = shard_.table.add(as_bytes(random_address(shard_.rng, shard_.config.id)),
@@ -121,7 +121,7 @@ void Links::announce(Link& link) {
   up.flow = link.flow;
   up.spawner = link.spawner;
   up.sender = std::string(as_text(shard_.table.at(link.sender_entry).value()));
-  up.receiver = link.receiver;
+  up.receiver = to_hex(link.receiver);
   up.peer = link.peer;
   shard_.emit(std::move(up));
 }
@@ -434,7 +434,7 @@ void Links::report(std::vector<LinkInfo>& out) {
     LinkInfo info;
     info.link = {shard_.config.id, link.index, link.generation};
     info.sender = std::string(as_text(shard_.table.at(link.sender_entry).value()));
-    info.receiver = link.receiver;
+    info.receiver = to_hex(link.receiver);
     info.peer = link.peer;
     info.outgoing = link.outgoing;
     info.flow = link.flow;

@@ -9,6 +9,7 @@
 #include "dataplane/contract.h"
 #include "dataplane/io/io.h"
 #include "dataplane/link/tx_queue.h"
+#include "dataplane/route/address_space.h"
 #include "dataplane/shard/buffer_pool.h"
 #include "dataplane/shard/slab.h"
 #include "dataplane/telemetry/counters.h"
@@ -53,7 +54,7 @@ struct Link {
   bool watched = false;              // some deadline may run
   ControlId request = 0;
   ControlId listener = 0;
-  WorkerAddress receiver;
+  RandomAddressBytes receiver{};
   SocketAddress peer;
   DropReason close_reason = DropReason::kNone;
   // While connecting: the request, with the addresses that are still to be tried.

@@ -2,6 +2,7 @@
 // byte names the owning shard, so that any shard (and control) knows the owner without a directory.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -13,11 +14,17 @@ namespace weir {
 
 inline constexpr std::size_t kRandomAddressBytes = 32;
 
-inline WorkerAddress random_address(Rng& rng, ShardId shard) {
-  std::uint8_t raw[kRandomAddressBytes / 2];
+// The same as bytes, for those who keep many.
+using RandomAddressBytes = std::array<std::uint8_t, kRandomAddressBytes / 2>;
+
+inline RandomAddressBytes random_address_bytes(Rng& rng, ShardId shard) {
+  RandomAddressBytes raw;
   rng.fill(raw);
   raw[0] = shard;
-  return to_hex(raw);
+  return raw;
+}
+inline WorkerAddress random_address(Rng& rng, ShardId shard) {
+  return to_hex(random_address_bytes(rng, shard));
 }
 
 // The shard in a random address; nullopt if the text is not of that form (named workers).

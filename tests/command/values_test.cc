@@ -102,6 +102,7 @@ TEST(NodeOptions, SurviveTheirRecord) {
   options.identity = "alice";
   options.cores = "0-3";
   options.spin_us = "50";
+  options.handshake_share = "25";
   const auto again = options_from_json(options_json(options));
   ASSERT_TRUE(again);
   EXPECT_EQ(*again, options);

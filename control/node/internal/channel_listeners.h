@@ -67,6 +67,7 @@ class ChannelListeners {
   void finish(ControlId id, MessageEvent& message);
   // Gives the credit back, late; false when there is none to give.
   bool refuse(const LinkId& link);
+  void give_credits_later();
   HandshakeSource source_of(const LinkId& link) const;
   bool over_link_limit(const LinkId& link) const;
   bool make_room(const LinkId& link);
@@ -82,7 +83,7 @@ class ChannelListeners {
   KnownSources known_sources_;
   TimerId share_timer_ = kNoTimer;
   std::map<LinkId, std::uint32_t, LinkOrder> waiting_of_ours_;  // on connections that we made
-  std::vector<LinkId> late_credits_;
+  std::deque<LinkId> late_credits_;  // at most kMessageCredit for each connection
   TimerId credit_timer_ = kNoTimer;
   std::map<std::string, Listener> listeners_;
   std::map<ControlId, Half> responders_;
