@@ -69,7 +69,8 @@ TEST(WorkerTable, PermissionsAreThoseOfASimplerTable) {
         workers.end_flow(flow);
         for (auto& [address, flows] : allowed) flows.erase(flow);
     }
-    table.port.sent.assign(1, Command{});
+    table.port.sent.clear();
+    table.port.sent.emplace_back();
     std::size_t permissions = 0;
     for (const auto& [address, flows] : allowed) permissions += flows.size();
     ASSERT_EQ(workers.permissions(), permissions);
