@@ -14,7 +14,7 @@ struct Options {
   // record
   std::optional<std::string> at;
   double seconds = 10;
-  // Timing a frame costs a shard 1 to 2 us, most of it cache misses: at a million frames a second
+  // Timing a frame costs a shard about a microsecond, so it seems: at a million frames a second
   // and core one in 64 is a few per cent, one in 256 is lost in the noise.
   std::uint64_t sample = 256;
   std::uint64_t interval_ms = 250;
