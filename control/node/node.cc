@@ -29,10 +29,18 @@ void Node::step() {
   }
   core.timers.run_due(core.now_ns());
   parts_->first_meetings.after_turn();
-  for (ShardPort* port : core.shards) port->flush();
+  parts_->commands_kept = false;
+  for (ShardPort* port : core.shards) {
+    if (!port->flush()) parts_->commands_kept = true;
+  }
 }
 
-std::uint64_t Node::next_deadline_ns() const { return parts_->core.timers.next_deadline_ns(); }
+std::uint64_t Node::next_deadline_ns() const {
+  // Nothing tells when a full ring has room again.
+  constexpr std::uint64_t kFullRingNs = 1'000'000;
+  const std::uint64_t next_ns = parts_->core.timers.next_deadline_ns();
+  return parts_->commands_kept ? std::min(next_ns, parts_->core.now_ns() + kFullRingNs) : next_ns;
+}
 const NodeConfig& Node::config() const { return parts_->core.config; }
 void Node::set_status_endpoint(const SocketAddress& address) {
   parts_->core.config.status_endpoint = address;

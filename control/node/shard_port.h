@@ -14,8 +14,9 @@ class ShardPort {
   // Never fails and never blocks: a port whose ring is full keeps the command until there is room.
   // Commands of one port arrive in order.
   virtual void send(Command command) = 0;
-  // After a batch of commands: the shard is woken at the latest now.
-  virtual void flush() {}
+  // After a batch of commands: the shard is woken at the latest now. False: some are still kept,
+  // flush again soon.
+  virtual bool flush() { return true; }
   // The next event, in order; false when there is none now.
   virtual bool poll(Event& event) = 0;
 };

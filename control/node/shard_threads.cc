@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <deque>
 #include <limits>
 #include <thread>
@@ -29,10 +30,16 @@ class RingPort final : public ShardPort {
   }
   // A wake-up is a system call here and a turn there; but a shard that waited for the end of a long
   // turn of control would make its peers wait, too.
-  void flush() override {
-    if (unannounced_ == 0) return;
-    unannounced_ = 0;
-    wake_();
+  bool flush() override {
+    if (!waiting_.empty()) {
+      push();
+      ++unannounced_;
+    }
+    if (unannounced_ != 0) {
+      unannounced_ = 0;
+      wake_();
+    }
+    return waiting_.empty();
   }
   bool poll(Event& event) override {
     if (!waiting_.empty()) {
@@ -73,7 +80,9 @@ class Threads final : public ShardThreads {
     for (auto& slot : slots_) {
       if (slot->port == nullptr) continue;
       slot->port->send(StopShard{});
-      slot->port->flush();
+      // A node with thousands of channels says good-bye in more commands than the ring has room
+      // for.
+      while (!slot->port->flush()) std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     for (auto& slot : slots_) {
       if (slot->thread.joinable()) slot->thread.join();

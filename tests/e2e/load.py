@@ -132,6 +132,9 @@ def idle_and_churn():
             check(result["peer_after_set_up"]["resident_bytes"] > 0, "no memory of the peer")
             step_of("churn", target, "--with", kind, "--rate", "40")
         step_of("idle", target, "--with", "relay", "--connections", "5", "--rate", "100")
+        # It says good-bye to all of these, in more commands than a shard's ring has room for.
+        load("idle", target, "--with", "relay", "--connections", "2000")
+        node.kill(signal.SIGTERM)
 
 
 def adversaries():

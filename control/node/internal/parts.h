@@ -58,6 +58,7 @@ class NodeParts {
 
   Node::ApiHandler api;
   std::uint32_t api_pending = 0;
+  bool commands_kept = false;  // by a port whose ring is full
   std::optional<SocketAddress> bound;
   WorkerAddress default_listener;
   // Connections that `secure-channel create` made, by channel: they end together.
