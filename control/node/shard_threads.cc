@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <deque>
 #include <limits>
 #include <thread>
@@ -82,7 +81,7 @@ class Threads final : public ShardThreads {
       slot->port->send(StopShard{});
       // A node with thousands of channels says good-bye in more commands than the ring has room
       // for.
-      while (!slot->port->flush()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+      while (!slot->port->flush()) std::this_thread::yield();
     }
     for (auto& slot : slots_) {
       if (slot->thread.joinable()) slot->thread.join();
