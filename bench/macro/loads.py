@@ -144,7 +144,7 @@ def alone(program, node, load, seconds):
     if not step["completed"]:
         raise Failure(f"weir-load {mode} completed nothing")
     sample.pop("generator_share")
-    sample.update(completed=step["completed"], per_s=step["completed_per_s"], cpu_us_each=step["peer_cpu_us_per_completed"],
+    sample.update(completed=step["completed"], per_s=step["completed_per_s"], cpu_us_each=max(step["peer_cpu_us_per_completed"], 0.001),
                   own_cores=step["own_cpu_s"] / step["seconds"])
     return sample
 

@@ -25,7 +25,8 @@ def joined(ours, theirs, how):
 
 
 def ratio(ours, theirs):
-    return joined(ours, theirs, lambda a, b: a / b)
+    """Where theirs was too short for the kernel's ticks there is none."""
+    return joined(ours, {number: value for number, value in theirs.items() if value}, lambda a, b: a / b)
 
 
 def cost(role):
