@@ -17,6 +17,7 @@ from chains import Failure, listens, memory, wait_until
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 GRACE_S = 30
+ATTEMPTS = 4
 
 
 def cpu_s(pid):
@@ -136,9 +137,16 @@ def alone(program, node, load, seconds):
     mode, *words = LOAD_MODES[load]
     if load == "new":
         words += ["--prepare", str(int(4000 * (seconds + 0.5)))]
-    meter = Meter({"node": node.pid})
-    out, own_s = run([program, mode, f"127.0.0.1:{node.port}", *words, "--duration", str(seconds), "--warmup", "0.5",
-                      "--pid", str(node.pid), "--json"], 2 * GRACE_S + 4 * seconds)
+    command = [program, mode, f"127.0.0.1:{node.port}", *words, "--duration", str(seconds), "--warmup", "0.5",
+               "--pid", str(node.pid), "--json"]
+    for attempt in range(ATTEMPTS):                         # a real node sometimes leaves one of several first messages unanswered
+        meter = Meter({"node": node.pid})
+        try:
+            out, own_s = run(command, 2 * GRACE_S + 4 * seconds)
+            break
+        except Failure:
+            if attempt + 1 == ATTEMPTS:
+                raise
     sample = meter.stop([own_s])
     step = json.loads(out)["steps"][0]
     if not step["completed"]:
