@@ -30,8 +30,8 @@ def latency(home, *words, code=0, timeout_s=90):
 
 
 def load(scene, node, rate=20_000, seconds=30):
-    """Relayed frames, opened and sealed by the node, until the scene ends."""
-    return scene.spawn([LOAD, "relay", f"127.0.0.1:{node.port}", "--rate", str(rate), "--connections", "4", "--channels", "8",
+    """Relayed frames, opened and sealed by the node, until the scene ends; pairs enough that some have their ends on two shards."""
+    return scene.spawn([LOAD, "relay", f"127.0.0.1:{node.port}", "--rate", str(rate), "--connections", "16", "--channels", "16",
                         "--duration", str(seconds), "--warmup", "0", "--lag-bound-us", "1000000"])
 
 

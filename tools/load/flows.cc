@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+
 namespace weir::load {
 namespace {
 
@@ -13,6 +15,12 @@ constexpr std::size_t kStampBytes = 8;
 constexpr std::uint32_t kConnectionsPerSource = 20'000;
 // A node of weir allows 1,024 relays to one identity: further ones belong to throw-away identities.
 constexpr std::uint32_t kRelaysPerIdentity = 1000;
+// How long a flow may take to answer for the first time, and how often it is set up. After the last
+// time it counts as up: the measurement then says that nothing is answered.
+constexpr std::uint64_t kFirstAnswerNs = 2 * kNsPerSecond;
+constexpr std::uint32_t kTriesMax = 4;
+// A message that belongs to no operation.
+constexpr std::uint64_t kProbeStamp = 0;
 
 }  // namespace
 
@@ -36,6 +44,7 @@ FlowsMode::FlowsMode(const ModeContext& context)
     if (options.secure_sender) sender_plan_.listeners = target.listeners;
     if (options.secure_receiver) receiver_plan_.listeners = target.listeners;
   }
+  has_channels_ = !sender_plan_.listeners.empty() || !receiver_plan_.listeners.empty();
 }
 
 std::string FlowsMode::relay_name(std::uint32_t flow) const {
@@ -80,10 +89,35 @@ Status FlowsMode::start() {
 
 void FlowsMode::open_more() {
   while (opening_ < kOpeningMax && next_to_open_ < flows_.size() && broken_.empty()) {
-    Flow& flow = flows_[next_to_open_++];
     ++opening_;
-    (paired_ ? flow.receiver : flow.sender)->open();
+    open(next_to_open_++);
   }
+}
+
+void FlowsMode::open(std::uint32_t number) {
+  Flow& flow = flows_[number];
+  ++flow.tries;
+  flow.opened_ns = now_ns();
+  if (has_channels_) watched_.push_back({number, flow.opened_ns});
+  (paired_ ? flow.receiver : flow.sender)->open();
+}
+
+std::uint64_t FlowsMode::tick(std::uint64_t now_ns) {
+  while (!watched_.empty()) {
+    const Watched first = watched_.front();
+    if (now_ns < first.opened_ns + kFirstAnswerNs) return first.opened_ns + kFirstAnswerNs;
+    watched_.pop_front();
+    Flow& flow = flows_[first.flow];
+    if (flow.up || flow.opened_ns != first.opened_ns || !broken_.empty()) continue;
+    if (flow.tries == kTriesMax) {
+      if (flow.sender->state() == Tunnel::State::kReady) flow_up(flow);
+      continue;
+    }
+    flow.sender->close();
+    if (flow.receiver) flow.receiver->close();
+    open(first.flow);
+  }
+  return ~std::uint64_t{0};
 }
 
 void FlowsMode::tunnel_ready(Tunnel& tunnel) {
@@ -97,7 +131,9 @@ void FlowsMode::tunnel_ready(Tunnel& tunnel) {
     tunnel.set_onward({wire::Address::local("forward_to_" + relay_name(tunnel.number())),
                        tunnel.application_address()});
   }
-  flow_up(flow);
+  if (!has_channels_) return flow_up(flow);
+  store_be64(tunnel.begin(kStampBytes), kProbeStamp);
+  tunnel.finish();
 }
 
 void FlowsMode::flow_up(Flow& flow) {
@@ -144,6 +180,7 @@ bool FlowsMode::operate(std::uint64_t intended_ns) {
 void FlowsMode::tunnel_message(Tunnel& tunnel, MutableByteSpan payload) {
   Flow& flow = flows_[tunnel.number()];
   if (paired_ && &tunnel != flow.receiver.get()) return;
+  if (!flow.up) return flow_up(flow);
   std::uint64_t intended_ns = 0;
   if (stamped_) {
     if (payload.size() < kStampBytes) return context_.meter.failed("an answer without our stamp");

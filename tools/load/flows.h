@@ -4,6 +4,10 @@
 // them (relay: the receiver registers, the sender sends to forward_to_NAME), or a tunnel that may
 // have a relay of its own (idle). Operations go round over all flows that are up. The first eight
 // bytes of a payload say when the message was due; shorter ones are counted in order per flow.
+//
+// Nothing tells an initiator that its message 3 was taken, and a real Ockam loses one now and then
+// (its database is locked while another new identity is stored): a flow with channels is up when a
+// first message has been answered, and is set up again while none is.
 #pragma once
 
 #include <deque>
@@ -29,18 +33,26 @@ class FlowsMode final : public Mode, public TunnelUser {
   std::uint64_t outstanding() const override { return outstanding_; }
   void forget_outstanding() override;
   void finish(Stats& stats) override;
+  std::uint64_t tick(std::uint64_t now_ns) override;
 
  private:
   struct Flow {
     std::unique_ptr<Tunnel> sender;
     std::unique_ptr<Tunnel> receiver;  // relay only
     std::deque<std::uint64_t> due;     // without stamps: what is on its way
+    std::uint64_t opened_ns = 0;       // the last time
+    std::uint32_t tries = 0;
     bool up = false;
+  };
+  struct Watched {
+    std::uint32_t flow;
+    std::uint64_t opened_ns;
   };
 
   void add_flows(std::uint32_t count, std::uint32_t connections);
   std::string relay_name(std::uint32_t flow) const;
   void open_more();
+  void open(std::uint32_t number);
   void flow_up(Flow& flow);
   void tunnel_ready(Tunnel& tunnel) override;
   void tunnel_message(Tunnel& tunnel, MutableByteSpan payload) override;
@@ -50,10 +62,12 @@ class FlowsMode final : public Mode, public TunnelUser {
   bool paired_;
   bool stamped_;
   bool self_relay_;  // idle with relays: a flow sends to itself
+  bool has_channels_ = false;
   TunnelPlan sender_plan_;
   TunnelPlan receiver_plan_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Flow> flows_;
+  std::deque<Watched> watched_;  // not up yet, by the time they were opened
   std::uint32_t next_to_open_ = 0;
   std::uint32_t opening_ = 0;
   std::uint32_t ready_flows_ = 0;
