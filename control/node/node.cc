@@ -296,9 +296,10 @@ Status Node::add_consumer(const std::string& id, const wire::MultiAddr& address)
 }
 
 void Node::send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
-                        Done<Bytes> done) {
+                        Done<Bytes> done, std::optional<std::vector<Identifier>> authorized) {
   if (to.empty()) return done(fail(Errc::kInvalid, "the address is empty"));
   ConnectOptions options;
+  options.authorized = std::move(authorized);
   options.channel_timeout_ms = timeout_ms;
   options.link_timeout_ms = timeout_ms;
   auto known = [this](const std::string& address) {

@@ -125,9 +125,10 @@ class Node {
   Status add_consumer(const std::string& id, const wire::MultiAddr& address);
 
   // --- messages (5.10): payload unchanged, answer's payload unchanged. Connections made for it are
-  // closed afterwards.
+  // closed afterwards. `authorized`: who may be at the end of the channels made; unset: anybody.
   void send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
-                    Done<Bytes> done);
+                    Done<Bytes> done,
+                    std::optional<std::vector<Identifier>> authorized = std::nullopt);
 
   // --- forwarders (spec/09 section 2): the same target gives the same forwarder.
   void create_forwarder(const std::string& target, Done<ForwarderInfo> done);

@@ -27,6 +27,7 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       outlets(core, workers, keeper),
       forwarders(core, workers, links),
       first_meetings(core),
+      authority(core, workers, links, state),
       latency(core) {
   links.ended = [this](const control::Link& link) {
     channel_listeners.on_link_down(link.id);
@@ -50,7 +51,7 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
 
 void NodeParts::start(Done<std::optional<SocketAddress>> done) {
   core.tcp_flow = core.flows.make();
-  start_services();
+  if (Status started = start_services(); !started) return done(pass(started));
   if (!core.config.tcp_listener) return done(std::optional<SocketAddress>{});
   links.listen(*core.config.tcp_listener, core.tcp_flow,
                [this, done = std::move(done)](Result<ListenerInfo> listener) {
@@ -61,20 +62,25 @@ void NodeParts::start(Done<std::optional<SocketAddress>> done) {
                });
 }
 
-void NodeParts::start_services() {
+Status NodeParts::start_services() {
   const auto must = [](Status status) { CHECK(status.has_value()); };  // nothing is there yet
-  must(services.start_echo(kEchoAddress));
-  if (!core.config.default_services) return;
-  must(services.start_uppercase(kUppercaseAddress));
+  const bool is_authority = core.config.authority.has_value();
+  must(services.start_echo(kEchoAddress, !is_authority));
+  if (!core.config.default_services && !is_authority) return {};
   must(channel_listeners.add({kApiAddress, std::nullopt, std::nullopt}));
   core.api_flow = channel_listeners.all().at(kApiAddress).flow;
+  if (is_authority)
+    return authority.start(*core.config.authority,
+                           [](const auto&, const auto&) { return std::optional<AttributeMap>(); });
+  must(services.start_uppercase(kUppercaseAddress));
   relay_service.start();
-  if (!core.config.expose_node_manager) return;
+  if (!core.config.expose_node_manager) return {};
   core.log(LogLevel::kWarn,
            "the node manager answers on the TCP listener: whoever reaches it controls this node");
   must(workers.add({.address = kNodeManagerAddress,
                     .allowed = {core.tcp_flow},
                     .handle = [this](MessageEvent& message) { return on_api_request(message); }}));
+  return {};
 }
 
 bool NodeParts::on_api_request(MessageEvent& message) {

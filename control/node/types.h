@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "control/authority/authority.h"
 #include "control/identity/identifier.h"
 #include "dataplane/io/socket_address.h"
 #include "dataplane/wire/hostname_port.h"
@@ -42,7 +43,8 @@ struct NodeConfig {
   Identifier identity;
   std::string identity_name;
   bool is_default = false;
-  bool is_authority = false;
+  // An authority: its services instead of the default ones; `identity` is then its own.
+  std::optional<AuthorityConfig> authority;
   std::int64_t pid = 0;
   // Default TCP listener; unset: none (a command's in-memory node).
   std::optional<SocketAddress> tcp_listener;

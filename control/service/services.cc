@@ -26,10 +26,12 @@ Status Services::exists(const char* type, const std::string& address) const {
               fmt::format("{} service already exists at 0#{}", type, address));
 }
 
-Status Services::start_echo(const std::string& address) {
+Status Services::start_echo(const std::string& address, bool on_tcp) {
   if (auto status = exists("echo", address); !status) return status;
   echoes_.insert(address);
-  return workers_.add({.address = address, .kind = WorkerKind::kEcho, .allowed = {core_.tcp_flow}});
+  std::vector<FlowId> allowed;
+  if (on_tcp) allowed.push_back(core_.tcp_flow);
+  return workers_.add({.address = address, .kind = WorkerKind::kEcho, .allowed = allowed});
 }
 
 Status Services::start_uppercase(const std::string& address) {

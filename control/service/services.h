@@ -16,7 +16,8 @@ class Services {
 
   // All: reachable from the default TCP listener. kAlreadyExists "hop service already exists at
   // ..".
-  Status start_echo(const std::string& address);
+  // `on_tcp` false: only for channels of the listener `api` (it is made first).
+  Status start_echo(const std::string& address, bool on_tcp = true);
   Status start_uppercase(const std::string& address);
   Status start_hop(const std::string& address);
   // uppercase, echo, hop, in this order.

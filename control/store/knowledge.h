@@ -1,5 +1,5 @@
 // What this machine knows about identities: histories, purpose keys, policies, attributes,
-// credentials, members and tokens of an authority, imported projects. Reached through State.
+// credentials, imported projects. Reached through State.
 // Values are stored as the caller encoded them; verification is the caller's. Same errors and
 // guarantees as state.h.
 #pragma once
@@ -99,36 +99,6 @@ class CredentialTable {
   Result<std::vector<CredentialRecord>> list(std::string_view node);
   Status remove(std::string_view node, std::string_view issuer, std::string_view subject,
                 std::string_view scope);
-
- private:
-  Database& db_;
-};
-
-// Members of an authority (spec 03 §8.2).
-class MemberTable {
- public:
-  explicit MemberTable(Database& db) : db_(db) {}
-  Status put(const MemberRecord& record);  // inserts or replaces
-  Result<std::optional<MemberRecord>> find(std::string_view authority, std::string_view identifier);
-  Result<std::vector<MemberRecord>> list(std::string_view authority);
-  Result<bool> remove(std::string_view authority, std::string_view identifier);
-  // Replaces all pre-trusted members by these, in one transaction.
-  Status replace_pre_trusted(std::string_view authority, const std::vector<MemberRecord>& members);
-
- private:
-  Database& db_;
-};
-
-// Tokens an authority has issued (spec 03 §9.2).
-class EnrollmentTokenTable {
- public:
-  explicit EnrollmentTokenTable(Database& db) : db_(db) {}
-  // Also drops expired ones.
-  Status put(const EnrollmentTokenRecord& record);
-  // Takes one use of a token that has not expired, deleting it with its last use, in one
-  // transaction: two clients cannot both take the last. nullopt: unknown, used up or expired.
-  Result<std::optional<EnrollmentTokenRecord>> use(std::string_view one_time_code,
-                                                   std::uint64_t now);
 
  private:
   Database& db_;

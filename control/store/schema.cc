@@ -114,6 +114,31 @@ CREATE TABLE x25519_secret (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// `sequence` is never used again: who reads the log behind a number misses nothing.
+constexpr char kAuthorityLog[] = R"sql(
+CREATE TABLE authority_log (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  authority TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER authority_log_is_append_only_u BEFORE UPDATE ON authority_log
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER authority_log_is_append_only_d BEFORE DELETE ON authority_log
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TABLE authority_revocation (
+  authority TEXT NOT NULL,
+  identifier TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (authority, identifier)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr char kSecrets[] = R"sql(
 CREATE TABLE signing_secret (
   handle BLOB PRIMARY KEY,
@@ -126,7 +151,7 @@ CREATE TABLE x25519_secret (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMainMigrations[] = {kNotions};
+constexpr const char* kMainMigrations[] = {kNotions, kAuthorityLog};
 constexpr const char* kVaultMigrations[] = {kSecrets};
 
 }  // namespace

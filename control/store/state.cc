@@ -21,8 +21,7 @@ State::State(std::shared_ptr<Database> db, const StateOptions& options)
       policies_(*db_),
       attributes_(*db_),
       credentials_(*db_),
-      members_(*db_),
-      enrollment_tokens_(*db_),
+      authority_(*db_),
       projects_(*db_) {}
 
 Result<std::unique_ptr<State>> State::open(const StateOptions& options) {

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "control/store/authority_store.h"
 #include "control/store/database.h"
 #include "control/store/knowledge.h"
 #include "control/store/records.h"
@@ -135,8 +136,7 @@ class State {
   PolicyTable& policies() { return policies_; }
   AttributesTable& attributes() { return attributes_; }
   CredentialTable& credentials() { return credentials_; }
-  MemberTable& members() { return members_; }
-  EnrollmentTokenTable& enrollment_tokens() { return enrollment_tokens_; }
+  AuthorityTables& authority() { return authority_; }
   ProjectTable& projects() { return projects_; }
 
   const std::string& home() const { return home_; }  // empty in memory
@@ -157,8 +157,7 @@ class State {
   PolicyTable policies_;
   AttributesTable attributes_;
   CredentialTable credentials_;
-  MemberTable members_;
-  EnrollmentTokenTable enrollment_tokens_;
+  AuthorityTables authority_;
   ProjectTable projects_;
 };
 

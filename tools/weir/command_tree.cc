@@ -16,9 +16,9 @@ CommandSpec command_tree() {
                       relay_commands(),          identity_commands(),
                       vault_commands(),          worker_commands(),
                       service_commands(),        flow_control_commands(),
-                      forwarder_commands(),      completion_command()};
+                      forwarder_commands(),      authority_commands(),
+                      completion_command()};
   for (const char* name : {"admin",
-                           "authority",
                            "credential",
                            "enroll",
                            "environment",

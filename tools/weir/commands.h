@@ -22,6 +22,7 @@ CommandSpec service_commands();                  // service_commands.cc
 CommandSpec worker_commands();                   //
 CommandSpec flow_control_commands();             //
 CommandSpec forwarder_commands();                //
+CommandSpec authority_commands();                // authority_commands.cc
 CommandSpec completion_command();                // completion.cc
 
 // `node create` (node_create.cc) and `node counters` (node_counters.cc).

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "base/start_up_code.h"
+#include "control/authority/config_json.h"
 #include "control/http/status_endpoint.h"
 #include "control/identity/identities.h"
 #include "control/node/api/api_socket.h"
@@ -91,6 +92,7 @@ class Engine {
   }
 
   Node& node() { return *node_; }
+  Identities& identities() { return identities_; }
   EpollLoop& loop() { return loop_; }
   Clock& clock() { return clock_; }
   Rng& rng() { return rng_; }
@@ -172,6 +174,20 @@ Result<NodeConfig> node_config(const EngineStart& start) {
   return config;
 }
 
+Status add_authority(const NodeOptions& options, Identities& identities, NodeConfig& config) {
+  if (options.authority.empty()) return {};
+  auto settings = authority_from_json(options.authority);
+  if (!settings) return pass(settings);
+  if (!settings->account_authority_history.empty()) {
+    auto known = identities.import_hex(settings->account_authority_history);
+    if (!known) return pass(known);
+    settings->config.account_authority = (*known)->identifier();
+  }
+  settings->config.identity = config.identity;
+  config.authority = std::move(settings->config);
+  return {};
+}
+
 }  // namespace
 
 Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int stop_fd) {
@@ -180,6 +196,9 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
   Engine& engine = **made;
   auto config = node_config(start);
   if (!config) return pass(config);
+  if (Status added = add_authority(start.options, engine.identities(), *config); !added) {
+    return added;
+  }
   const Logger logger = node_logger(start);
   if (Status started = engine.start(std::move(*config), start.options, logger, true); !started) {
     engine.shutdown();
@@ -230,12 +249,13 @@ class LocalNode final : public TemporaryNode {
   explicit LocalNode(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
   ~LocalNode() override { engine_->shutdown(); }
 
-  Result<Bytes> send_message(const wire::MultiAddr& to, Bytes payload,
-                             std::uint64_t timeout_ms) override {
+  Result<Bytes> send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
+                             std::optional<std::vector<Identifier>> authorized) override {
     Bytes answer;
     const Status sent = engine_->wait_for<Bytes>(
         [&](auto done) {
-          engine_->node().send_message(to, std::move(payload), timeout_ms, std::move(done));
+          engine_->node().send_message(to, std::move(payload), timeout_ms, std::move(done),
+                                       std::move(authorized));
         },
         answer);
     if (!sent) return std::unexpected(sent.error());

@@ -41,8 +41,10 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
 class TemporaryNode {
  public:
   virtual ~TemporaryNode() = default;
-  virtual Result<Bytes> send_message(const wire::MultiAddr& to, Bytes payload,
-                                     std::uint64_t timeout_ms) = 0;
+  // `authorized`: who may be at the end of the channels that `to` names; unset: anybody.
+  virtual Result<Bytes> send_message(
+      const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
+      std::optional<std::vector<Identifier>> authorized = std::nullopt) = 0;
   virtual Result<SecureChannelInfo> create_secure_channel(const ChannelRequest& request) = 0;
 };
 Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,

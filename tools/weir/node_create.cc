@@ -19,6 +19,7 @@
 #include "tools/weir/failure.h"
 #include "tools/weir/identity_access.h"
 #include "tools/weir/names.h"
+#include "tools/weir/node_here.h"
 #include "tools/weir/node_process.h"
 #include "tools/weir/nodes.h"
 #include "tools/weir/values.h"
@@ -96,6 +97,7 @@ NodeOptions options_of(Context& context, const Arguments& arguments) {
   options.cores = arguments.text_or("cores", "");
   options.spin_us = arguments.text_or("spin-us", "");
   options.handshake_share = handshake_share(context, arguments);
+  options.authority = arguments.text_or("authority", "");
   options.status_endpoint = arguments.optional("status-endpoint");
   if (arguments.has("status-endpoint-port")) {
     options.status_endpoint = "127.0.0.1:" + arguments.text("status-endpoint-port");
@@ -197,6 +199,7 @@ Status announce(Context& context, const Arguments& arguments, const NodeRecord& 
   }
   context.progress("    To exit and stop the Node, please press Ctrl+C\n");
   if (arguments.has("exit-on-eof")) StopRequest::watch_stdin();
+  if (node.is_authority) return {};  // prints nothing, in any format (spec/07 11.1)
   // The node cannot answer itself while this runs on its own thread: what the row says is enough,
   // and its listener and services follow from `node show`.
   context.print({.plain = done_line("Created a new Node named " + node.name),
@@ -211,14 +214,21 @@ void refuse_running(const std::optional<NodeRecord>& before, const Arguments& ar
   give_up(fmt::format("Node {} is already running", before->name));
 }
 
-void run_foreground(Context& context, const Arguments& arguments, const std::string& name) {
+}  // namespace
+
+void refuse_running(Context& context, const std::string& name, const Arguments& arguments) {
+  refuse_running(recorded(context, name), arguments);
+}
+
+void run_node_here(Context& context, const Arguments& arguments, const std::string& name,
+                   const NodeOptions& options) {
   Foreground foreground = foreground_of(arguments);
   prepare_node_process();
   const StopRequest stop;
   const auto before = recorded(context, name);
   refuse_running(before, arguments);
   EngineStart start;
-  start.options = options_of(context, arguments);
+  start.options = options;
   start.restore = arguments.has("restore");
   start.verbosity = context.globals().verbosity;
   const IdentityRecord identity = node_identity(context, start.options, before);
@@ -228,6 +238,7 @@ void run_foreground(Context& context, const Arguments& arguments, const std::str
   start.record.pid = ::getpid();
   start.record.pid_start_ticks = process_start_ticks(start.record.pid).value_or(0);
   start.record.created_at = context.clock().unix_seconds();
+  start.record.is_authority = !options.authority.empty();
   start.record.options = options_json(start.options);
   start.record.api_socket = must(node_socket_path(context.home(), name, context.env()));
   const std::string folder = must(create_node_directory(context.home(), name));
@@ -259,12 +270,16 @@ void run_foreground(Context& context, const Arguments& arguments, const std::str
   if (!foreground.starter_fd) context.note("  ! Exit signal received");
 }
 
+namespace {
+
 void run_create(Context& context, const Arguments& arguments) {
   check_environment(context);
   warn_deprecated(context, arguments);
   const std::string name = node_name(context, arguments);
-  if (arguments.has("foreground")) return run_foreground(context, arguments, name);
-  refuse_running(recorded(context, name), arguments);
+  if (arguments.has("foreground")) {
+    return run_node_here(context, arguments, name, options_of(context, arguments));
+  }
+  refuse_running(context, name, arguments);
   const NodeRecord node = start_node(context, name, options_of(context, arguments), false,
                                      arguments.has("skip-is-running-check"));
   // Ockam's child has no stdout then, and prints nothing in any format.
@@ -310,6 +325,7 @@ CommandSpec node_create_command() {
       .with(flag("http-server", "Deprecated, no effect").alias("enable-http-server").hidden())
       .with(option("child-process", "FD", "Internal").only_with("foreground").hidden())
       .with(flag("restore", "Internal").only_with("foreground").hidden())
+      .with(option("authority", "JSON", "Internal").only_with("foreground").hidden())
       .with(not_built_option("configuration", "YAML").alias("node-config"))
       .with(not_built_option("enrollment-ticket", "ENROLLMENT TICKET"))
       .with(not_built_option("variable", "VARIABLE"))

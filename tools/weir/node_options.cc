@@ -10,7 +10,8 @@ std::string options_json(const NodeOptions& options) {
                          {"identity", options.identity},
                          {"cores", options.cores},
                          {"spin_us", options.spin_us},
-                         {"handshake_share", options.handshake_share}};
+                         {"handshake_share", options.handshake_share},
+                         {"authority", options.authority}};
   if (options.status_endpoint) json["status_endpoint"] = *options.status_endpoint;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -28,6 +29,7 @@ Result<NodeOptions> options_from_json(std::string_view text) {
   read("cores", options.cores);
   read("spin_us", options.spin_us);
   read("handshake_share", options.handshake_share);
+  read("authority", options.authority);
   std::string endpoint;
   read("status_endpoint", endpoint);
   if (!endpoint.empty()) options.status_endpoint = endpoint;
@@ -47,6 +49,7 @@ std::vector<std::string> option_words(const NodeOptions& options) {
   add("--cores", options.cores);
   add("--spin-us", options.spin_us);
   add("--handshake-share", options.handshake_share);
+  add("--authority", options.authority);
   add("--status-endpoint", options.status_endpoint.value_or(""));
   if (options.no_status_endpoint) words.emplace_back("--no-status-endpoint");
   return words;

@@ -19,6 +19,7 @@ struct NodeOptions {
   std::string cores;            // "0-3"; empty: one shard, not pinned
   std::string handshake_share;  // percent of one core; empty: the default
   std::string spin_us;          // a number; empty: 0
+  std::string authority;        // JSON (control/authority/config_json.h); empty: an ordinary node
 
   friend bool operator==(const NodeOptions&, const NodeOptions&) = default;
 };

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "control/node/internal/authority_server.h"
 #include "control/node/internal/channel_listeners.h"
 #include "control/node/internal/channels.h"
 #include "control/node/internal/connections.h"
@@ -35,7 +36,7 @@ class NodeParts {
   bool on_api_request(MessageEvent& message);
   void create_channel(const ChannelRequest& request, Done<SecureChannelInfo> done);
   SecureChannelInfo info(const control::Channel& channel);
-  void start_services();
+  Status start_services();
   void restore_listeners();
   void report(Done<CountersReport> done);
 
@@ -54,6 +55,7 @@ class NodeParts {
   control::Outlets outlets;
   control::Forwarders forwarders;
   control::FirstMeetings first_meetings;
+  control::AuthorityServer authority;
   control::LatencyProfiler latency;
 
   Node::ApiHandler api;

@@ -276,25 +276,55 @@ TEST(StoreState, ExpiredOrForeignAttributesAreNotGiven) {
 
 TEST(StoreState, AnEnrollmentTokenIsUsedNoMoreOftenThanAllowed) {
   auto state = open_state({});
-  auto& tokens = state->enrollment_tokens();
-  ASSERT_TRUE(tokens.put({"code", "ref", "Ia", 10, 100, 2, {1, 2}}));
-  EXPECT_FALSE(*tokens.use("other", 50));
-  EXPECT_FALSE(*tokens.use("code", 100));
-  EXPECT_EQ((*tokens.use("code", 50))->uses_left, 1u);
-  EXPECT_EQ((*tokens.use("code", 50))->attributes, (Bytes{1, 2}));
-  EXPECT_FALSE(*tokens.use("code", 50));
+  auto& authority = state->authority();
+  using Redeemed = AuthorityTables::Redeemed;
+  const AuditRecord line{0, "A", 10, "I", "local", "x", "", "{}"};
+  ASSERT_TRUE(authority.put_token({"code", "ref", "Ia", 10, 100, 2, {1, 2}}, line));
+  const auto redeem = [&](const char* code, const char* who, std::uint64_t now) {
+    return *authority.redeem(code, now, {"A", who, "", now, false, {}}, line);
+  };
+  EXPECT_EQ(redeem("other", "I1", 50), Redeemed::kUnknownToken);
+  EXPECT_EQ(redeem("code", "I1", 100), Redeemed::kUnknownToken);
+  EXPECT_EQ(redeem("code", "I1", 50), Redeemed::kDone);
+  EXPECT_EQ(redeem("code", "I1", 50), Redeemed::kAlreadyMember) << "and the token keeps its use";
+  EXPECT_EQ((*authority.find_member("A", "I1"))->attributes, (Bytes{1, 2}));
+  EXPECT_EQ((*authority.find_member("A", "I1"))->added_by, "Ia");
+  EXPECT_EQ(redeem("code", "I2", 50), Redeemed::kDone);
+  EXPECT_EQ(redeem("code", "I3", 50), Redeemed::kUnknownToken);
+  EXPECT_FALSE(*authority.find_member("A", "I3"));
 }
 
-TEST(StoreState, MembersPoliciesCredentialsAndProjectsAreReplacedNotDoubled) {
+TEST(StoreState, EveryChangeOfAMemberIsInTheLogAndTheLogOnlyGrows) {
   auto state = open_state({});
-  ASSERT_TRUE(state->members().put({"A", "I1", "A", 1, true, {1}}));
-  ASSERT_TRUE(state->members().put({"A", "I2", "A", 1, false, {}}));
-  ASSERT_TRUE(state->members().replace_pre_trusted("A", {{"A", "I3", "A", 2, true, {}}}));
-  EXPECT_FALSE(*state->members().find("A", "I1"));
-  EXPECT_TRUE(*state->members().find("A", "I2"));
-  EXPECT_TRUE(*state->members().remove("A", "I3"));
-  EXPECT_FALSE(*state->members().remove("A", "I3"));
+  auto& authority = state->authority();
+  const auto line = [](const char* action, const char* subject) {
+    return AuditRecord{0, "A", 7, "Iactor", "1.2.3.4:5", action, subject, "{}"};
+  };
+  ASSERT_TRUE(authority.put_member({"A", "I1", "A", 1, true, {1}}, line("added", "I1")));
+  ASSERT_TRUE(authority.put_member({"A", "I2", "A", 1, false, {}}, line("added", "I2")));
+  ASSERT_TRUE(authority.replace_pre_trusted("A", {{"A", "I3", "A", 2, true, {}}}, line("set", "")));
+  ASSERT_TRUE(authority.replace_pre_trusted("A", {{"A", "I3", "A", 3, true, {}}}, line("set", "")));
+  EXPECT_FALSE(*authority.find_member("A", "I1"));
+  EXPECT_TRUE(*authority.find_member("A", "I2"));
+  EXPECT_TRUE(*authority.remove_member("A", "I2", line("removed", "I2")));
+  EXPECT_FALSE(*authority.remove_member("A", "I2", line("removed", "I2")));
+  const auto log = *authority.log("A", 0, 100);
+  ASSERT_EQ(log.size(), 4u) << "what changes nothing is no line";
+  EXPECT_EQ(log[3].action, "removed");
+  EXPECT_EQ(log[3].origin, "1.2.3.4:5");
+  EXPECT_EQ(authority.log("A", log[1].sequence, 1)->at(0).action, "set");
+  const auto revoked = *authority.revocations("A");
+  ASSERT_EQ(revoked.size(), 2u);
+  EXPECT_EQ(revoked[0].identifier, "I1") << "no longer pre-trusted";
+  EXPECT_EQ(revoked[1].identifier, "I2");
+  EXPECT_FALSE(state->database()->execute("DELETE FROM authority_log"));
+  EXPECT_FALSE(state->database()->execute("UPDATE authority_log SET actor = 'me'"));
+  ASSERT_TRUE(authority.put_member({"A", "I2", "A", 9, false, {}}, line("added", "I2")));
+  EXPECT_EQ(authority.revocations("A")->size(), 1u) << "a member again";
+}
 
+TEST(StoreState, PoliciesCredentialsAndProjectsAreReplacedNotDoubled) {
+  auto state = open_state({});
   PolicyRecord policy{"n", PolicyScope::kResourceType, "tcp-inlet", "handle_message", "true"};
   ASSERT_TRUE(state->policies().put(policy));
   policy.expression = "false";

@@ -1,0 +1,143 @@
+// A membership authority: who is a member of a project, with which attributes, and credentials that
+// say so (spec/04 section 8, spec/03 sections 8 and 9). Requests in, answers out: it knows no
+// network and no thread; what it changes is durable, and in the audit log, before it answers.
+//
+// Stricter than Ockam where no honest client sees it: only an admin may overwrite a pre-trusted
+// member or an enroller (Ockam protects them from deletion only); undecodable bodies are answered
+// with 400 instead of silence; a removed member is revoked.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/rng.h"
+#include "control/authority/attributes.h"
+#include "control/authority/requests.h"
+#include "control/identity/identities.h"
+#include "control/store/authority_store.h"
+#include "dataplane/wire/envelope.h"
+
+namespace weir {
+
+enum class AuthorityService : std::uint8_t {
+  kDirectAuthenticator,
+  kTokenIssuer,
+  kTokenAcceptor,
+  kCredentialIssuer,
+  kRevocations,  // ours
+};
+// Its worker address, "direct_authenticator" ..
+const char* authority_service_address(AuthorityService service);
+inline constexpr char kRevocationsAddress[] = "weir_revocations";
+
+inline constexpr std::uint64_t kCredentialLifeDefaultS = 2'592'000;
+
+struct TrustedMember {
+  Identifier identifier;
+  AttributeMap attributes;
+};
+
+struct AuthorityConfig {
+  Identifier identity;
+  std::string project_id;
+  std::vector<TrustedMember> trusted;
+  bool direct_authentication = true;
+  bool token_enrollment = true;
+  bool adds_trust_context = true;
+  bool enforces_admin_checks = false;
+  std::uint64_t credential_life_s = kCredentialLifeDefaultS;
+  // Whose credentials with `project` = project_id make an admin.
+  std::optional<Identifier> account_authority;
+};
+
+// Who asks: the identity at the other end of the innermost channel, and where from, for the log.
+struct Caller {
+  std::optional<Identifier> identifier;
+  std::string origin = "local";
+};
+
+class Authority {
+ public:
+  // What an identity's credentials of `authority` say; nullopt: there are none in force.
+  using AttributesOf = std::function<std::optional<AttributeMap>(const Identifier& who,
+                                                                 const Identifier& authority)>;
+  // After a member was removed (a revocation) or made.
+  using Changed = std::function<void(const Identifier& who)>;
+
+  Authority(AuthorityConfig config, AuthorityTables& tables, Identities& identities, Rng& rng,
+            AttributesOf attributes_of)
+      : config_(std::move(config)),
+        tables_(tables),
+        identities_(identities),
+        rng_(rng),
+        attributes_of_(std::move(attributes_of)) {}
+
+  // Writes the pre-trusted members anew.
+  Status start();
+  std::vector<AuthorityService> services() const;
+  // The encoded answer; empty: silence, for what is no request.
+  Bytes handle(AuthorityService service, const Caller& caller, ByteSpan request);
+
+  Changed member_removed;
+  const AuthorityConfig& config() const { return config_; }
+
+ private:
+  struct Roles {
+    bool member = false;
+    bool enroller = false;
+    bool admin = false;
+    bool by_account = false;  // an admin by the account authority's word
+    AttributeMap attributes;  // of a stored member
+  };
+  // One request as its handlers see it.
+  struct Call {
+    const Caller& caller;
+    const Identifier& from;
+    const wire::Request& request;
+    Roles roles;
+  };
+  struct Answer {
+    wire::ApiStatus status = wire::ApiStatus::kOk;
+    std::optional<Bytes> body;
+    std::string message;  // of an error
+  };
+  static Answer refused(std::string message);
+  static Answer bad(std::string message);
+  static Answer failed(const Error& error);
+
+  Answer direct(const Call& call);
+  Answer add_member(const Call& call);
+  Answer show_member(const Call& call, const Identifier& who);
+  Answer list_members(const Call& call, bool ids_only);
+  Answer delete_members(const Call& call);
+  Answer delete_member(const Call& call, const Identifier& who);
+  Answer issue_token(const Call& call);
+  Answer accept_token(const Call& call);
+  Answer issue_credential(const Call& call);
+  Answer revocations(const Call& call);
+
+  Result<Roles> roles_of(const Identifier& who);
+  Result<std::optional<MemberRecord>> find(const Identifier& who);
+  AuditRecord line(const Call& call, const char* action, std::string subject,
+                   std::string detail) const;
+  std::uint64_t now_s() const { return identities_.clock().unix_seconds(); }
+  Bytes encoded(const wire::Request& request, std::uint32_t re, Answer answer);
+
+  AuthorityConfig config_;
+  AuthorityTables& tables_;
+  // True as often as refusals may be logged: strangers must not fill the disk.
+  bool may_log_refusal();
+
+  Identities& identities_;
+  Rng& rng_;
+  AttributesOf attributes_of_;
+  std::uint64_t refusals_minute_ = 0;
+  std::uint32_t refusals_logged_ = 0;
+};
+
+}  // namespace weir
