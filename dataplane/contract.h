@@ -30,6 +30,13 @@ using FlowId = std::uint32_t;
 inline constexpr FlowId kNoFlow = 0;
 using PrincipalId = std::uint32_t;
 inline constexpr PrincipalId kNoPrincipal = 0;
+// What a peer may do beyond flow control, as control's policies say: bit i is gate i. A worker asks
+// for one gate; gate 0 is everybody's. What this node sends itself has them all.
+using Gates = std::uint64_t;
+inline constexpr Gates kOpenGates = 1;
+inline constexpr Gates kAllGates = ~Gates{0};
+inline constexpr std::uint8_t kOpenGate = 0;
+inline constexpr std::uint8_t kGatesMax = 64;
 // Control's own name for a thing that it asked for; comes back in events. 0 = none.
 using ControlId = std::uint64_t;
 // A connection: index and generation in its shard. Stale handles are harmless.
@@ -109,10 +116,16 @@ struct AddWorker {
   EncodedRoute forward;  // kRelay, kForwarder
   FlowId forward_flow =
       kNoFlow;  // kRelay: flow of the producer behind `forward`'s first hop (reply gates)
-  std::vector<FlowId> allowed;  // flows whose messages may reach it
+  std::vector<FlowId> allowed;    // flows whose messages may reach it
+  std::uint8_t gate = kOpenGate;  // that their peers must have as well
 };
 struct RemoveWorker {
   WorkerAddress address;
+};
+// Another gate for a named worker or an outlet, with its streams. To every shard.
+struct SetWorkerGate {
+  WorkerAddress address;
+  std::uint8_t gate = kOpenGate;
 };
 struct AllowFlow {  // flow may (or may no longer) reach address
   FlowId flow = kNoFlow;
@@ -131,6 +144,7 @@ struct OpenOutlet {
   bool only_authorized = false;
   bool skip_handshake = false;
   std::uint32_t targets_good_ms = 0;  // 0: for ever; dialled after that: OutletStale
+  std::uint8_t gate = kOpenGate;
 };
 // New targets after the name was resolved again. Open streams stay.
 struct RetargetOutlet {
@@ -140,6 +154,12 @@ struct RetargetOutlet {
 };
 struct CloseOutlet {
   ControlId outlet = 0;
+};
+// Streams of an inlet or outlet with this identity are reset (kNotAllowed): it lost its rights. To
+// every shard.
+struct EndStreams {
+  ControlId portal = 0;
+  PrincipalId principal = kNoPrincipal;
 };
 
 // The data phase of a secure channel (docs/spec/02 section 6). `decryptor` must be a kHandshake
@@ -156,7 +176,18 @@ struct InstallChannel {
   FlowId flow = kNoFlow;  // of what it decrypts
   FlowId spawner = kNoFlow;
   PrincipalId principal = kNoPrincipal;
+  Gates gates = kOpenGates;
   std::uint32_t linger_ms = 120'000;  // life after the connection under it is gone
+};
+// The rights of its peer have changed; holds for the next frame. To the channel's shard.
+struct SetGates {
+  ControlId channel = 0;
+  Gates gates = kOpenGates;
+};
+// RefreshCredentials to the peer; `body` as in ChannelRefresh. To the channel's shard.
+struct SendRefresh {
+  ControlId channel = 0;
+  Bytes body;
 };
 struct CloseChannel {
   ControlId channel = 0;
@@ -196,11 +227,11 @@ struct SetStageClocks {
 };
 struct StopShard {};
 
-using Command =
-    std::variant<std::monostate, ListenTransport, OpenInlet, RouteInlet, CloseListener, ConnectLink,
-                 CloseLink, AddWorker, RemoveWorker, AllowFlow, OpenOutlet, RetargetOutlet,
-                 CloseOutlet, InstallChannel, CloseChannel, HandshakeStep, SendMessage, MessageDone,
-                 Report, SetStageClocks, StopShard>;
+using Command = std::variant<std::monostate, ListenTransport, OpenInlet, RouteInlet, CloseListener,
+                             ConnectLink, CloseLink, AddWorker, RemoveWorker, SetWorkerGate,
+                             AllowFlow, OpenOutlet, RetargetOutlet, CloseOutlet, EndStreams,
+                             InstallChannel, SetGates, SendRefresh, CloseChannel, HandshakeStep,
+                             SendMessage, MessageDone, Report, SetStageClocks, StopShard>;
 
 // ------------------------------------------------------------------------------------------------
 // Events: shard -> control.

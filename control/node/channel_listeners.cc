@@ -183,7 +183,7 @@ void ChannelListeners::answer(const std::string& address, MessageEvent& message)
   if (!make_room(message.link)) return;
   const ChannelListenerRequest& request = listener->second.request;
   auto responder = Responder::create(
-      channels_.context(), channels_.handshake_options(request.identity, request.authorized));
+      channels_.context(), channels_.listener_options(request.identity, request.authorized));
   if (!responder) {
     core_.log(LogLevel::kError, "secure channel listener {}: {}", address,
               responder.error().text());
@@ -201,6 +201,7 @@ void ChannelListeners::answer(const std::string& address, MessageEvent& message)
   Channel& channel = half.channel;
   channel.id = id;
   channel.authorized = request.authorized;
+  channel.identity = request.identity;
   channel.shard =
       core_.shard_for(message.ret, message.link.generation != 0 ? message.link.shard : ShardId{0});
   channel.decryptor = core_.new_address(channel.shard);

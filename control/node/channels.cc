@@ -1,5 +1,10 @@
 #include "control/node/internal/channels.h"
 
+#include <algorithm>
+
+#include "control/handshake/identity_payload.h"
+#include "control/node/internal/own_credentials.h"
+
 namespace weir::control {
 
 HandshakeOptions Channels::handshake_options(
@@ -8,6 +13,15 @@ HandshakeOptions Channels::handshake_options(
   HandshakeOptions options;
   options.identity = identity.value_or(core_.config.identity);
   options.trust = authorized ? TrustPolicy::only(*authorized) : TrustPolicy::everyone();
+  options.authorities = core_.config.authorities;
+  return options;
+}
+
+HandshakeOptions Channels::listener_options(
+    const std::optional<Identifier>& identity,
+    const std::optional<std::vector<Identifier>>& authorized) {
+  HandshakeOptions options = handshake_options(identity, authorized);
+  if (own_credentials) options.credentials = own_credentials->current(options.identity);
   return options;
 }
 
@@ -21,21 +35,15 @@ ControlId Channels::create(const wire::Route& to, ChannelOptions options, Done<C
     done(fail(Errc::kExhausted, "too many secure channels"));
     return 0;
   }
-  auto initiator =
-      Initiator::create(context(), handshake_options(options.identity, options.authorized));
-  if (!initiator) {
-    done(pass(initiator));
-    return 0;
-  }
   const ControlId id = core_.next_id();
-  EncodedRoute route = to_encoded(to);
+  const EncodedRoute route = to_encoded(to);
   Attempt& attempt = attempts_[id];
-  attempt.initiator = std::make_unique<Initiator>(std::move(*initiator));
   attempt.done = std::move(done);
   Channel& channel = attempt.channel;
   channel.id = id;
   channel.initiator = true;
-  channel.authorized = std::move(options.authorized);
+  channel.authorized = options.authorized;
+  channel.identity = options.identity;
   channel.route = to;
   channel.shard = core_.shard_for(route);
   channel.decryptor = core_.new_address(channel.shard);
@@ -45,6 +53,31 @@ ControlId Channels::create(const wire::Route& to, ChannelOptions options, Done<C
     core_.count(ControlCounter::kHandshakesTimedOut);
     fail_attempt(id, {Errc::kTimeout, "no answer to the secure channel handshake in time", {}});
   });
+  attempt.options = std::move(options);
+  if (own_credentials == nullptr || !attempt.options.present_credential) {
+    begin(id, {});
+    return id;
+  }
+  own_credentials->get(attempt.options.identity.value_or(core_.config.identity),
+                       [this, id](Result<std::vector<Bytes>> credentials) {
+                         if (!credentials) return fail_attempt(id, std::move(credentials.error()));
+                         begin(id, std::move(*credentials));
+                       });
+  return id;
+}
+
+void Channels::begin(ControlId id, std::vector<Bytes> credentials) {
+  const auto it = attempts_.find(id);
+  if (it == attempts_.end()) return;
+  Attempt& attempt = it->second;
+  const Channel& channel = attempt.channel;
+  HandshakeOptions options =
+      handshake_options(attempt.options.identity, attempt.options.authorized);
+  options.credentials = std::move(credentials);
+  auto initiator = Initiator::create(context(), std::move(options));
+  if (!initiator) return fail_attempt(id, std::move(initiator.error()));
+  attempt.initiator = std::make_unique<Initiator>(std::move(*initiator));
+  EncodedRoute route = to_encoded(channel.route);
   core_.count(ControlCounter::kHandshakesStarted);
   const Status added = workers_.add({.address = channel.decryptor,
                                      .kind = WorkerKind::kHandshake,
@@ -56,7 +89,6 @@ ControlId Channels::create(const wire::Route& to, ChannelOptions options, Done<C
   CHECK(added.has_value());
   core_.send_message(std::move(route), encoded_local(channel.decryptor),
                      attempt.initiator->message1());
-  return id;
 }
 
 void Channels::on_message2(ControlId id, MessageEvent& message) {
@@ -97,6 +129,9 @@ Channels::Stored Channels::packed(const Channel& channel) const {
   stored.shard = channel.shard;
   stored.initiator = channel.initiator;
   stored.orphaned = channel.orphaned;
+  if (channel.identity && *channel.identity != core_.config.identity) {
+    stored.identity = std::make_unique<Identifier>(*channel.identity);
+  }
   // Only shown to operators: one that no message could carry is left out.
   const wire::RouteView route = channel.route.view();
   if (route.count <= 0xff && route.items.size() <= 0xffff) {
@@ -133,7 +168,13 @@ void Channels::install(Channel channel, ChannelKeys keys, const wire::Route& pee
   channel.peer = keys.peer;
   channel.principal = core_.principals.acquire(keys.peer);
   for (const std::string& why : keys.skipped_credentials) {
+    core_.count(ControlCounter::kCredentialsSkipped);
     core_.log(LogLevel::kWarn, "credential of {} ignored: {}", keys.peer.text(), why);
+  }
+  if (!keys.credentials.empty()) {
+    core_.count(ControlCounter::kCredentialsAccepted, keys.credentials.size());
+    rights_.accept(keys.peer, keys.credentials);
+    if (own_credentials) own_credentials->check_revocations();
   }
   InstallChannel command;
   command.channel = channel.id;
@@ -146,10 +187,13 @@ void Channels::install(Channel channel, ChannelKeys keys, const wire::Route& pee
   command.flow = channel.flow;
   command.spawner = channel.spawner;
   command.principal = channel.principal;
+  command.gates = rights_.gates_of(channel.peer);
+  const Gates gates = command.gates;
   command.linger_ms = core_.config.channel_linger_ms;
   core_.send(channel.shard, std::move(command));
   workers_.drop_handler(channel.decryptor);
-  const Stored& stored = channels_[channel.id] = packed(channel);
+  Stored& stored = channels_[channel.id] = packed(channel);
+  stored.gates = gates;
   core_.flows.add_producer(channel.flow, stored.encryptor);
   core_.count(ControlCounter::kChannelsOpened);
   core_.log(LogLevel::kDebug, "secure channel {} with {} is open", channel.encryptor,
@@ -221,11 +265,51 @@ void Channels::on_orphaned(const ChannelOrphaned& event) {
 void Channels::on_refresh(const ChannelRefresh& event) {
   const auto channel = find(event.channel);
   if (!channel) return;
-  const auto result = accept_refresh(core_.identities, channel->peer, {}, event.body);
-  if (result) return;
+  const auto result =
+      accept_refresh(core_.identities, channel->peer, core_.config.authorities, event.body);
+  if (result) {
+    for (const std::string& why : result->skipped_credentials) {
+      core_.count(ControlCounter::kCredentialsSkipped);
+      core_.log(LogLevel::kWarn, "credential of {} ignored: {}", channel->peer.text(), why);
+    }
+    core_.count(ControlCounter::kCredentialsAccepted, result->credentials.size());
+    return rights_.accept(channel->peer, result->credentials);
+  }
   core_.count(ControlCounter::kRefreshesRefused);
   core_.log(LogLevel::kWarn, "credentials of {} not accepted: {}", channel->peer.text(),
             result.error().text());
+}
+
+std::vector<PrincipalId> Channels::rights_changed(const std::optional<Identifier>& peer) {
+  std::vector<PrincipalId> losers;
+  // Identities have few channels each, but there may be very many in all: each is decided once.
+  std::map<PrincipalId, Gates> decided;
+  for (auto& [id, channel] : channels_) {
+    auto known = decided.find(channel.principal);
+    if (known == decided.end()) {
+      const auto who = core_.principals.identifier(channel.principal);
+      if (!who || (peer && *who != *peer)) continue;
+      known = decided.emplace(channel.principal, rights_.gates_of(*who)).first;
+    }
+    if (channel.gates == known->second) continue;
+    if ((channel.gates & ~known->second) != 0) losers.push_back(channel.principal);
+    channel.gates = known->second;
+    core_.count(ControlCounter::kRightsChanged);
+    core_.send(channel.shard, SetGates{id, channel.gates});
+  }
+  std::sort(losers.begin(), losers.end());
+  losers.erase(std::unique(losers.begin(), losers.end()), losers.end());
+  return losers;
+}
+
+void Channels::show_credential(const Identifier& identity, const Bytes& credential) {
+  const auto history = core_.identities.export_bytes(identity);
+  if (!history) return;
+  const Bytes body = encode_refresh(*history, std::vector<Bytes>{credential});
+  for (const auto& [id, channel] : channels_) {
+    const Identifier& own = channel.identity ? *channel.identity : core_.config.identity;
+    if (own == identity) core_.send(channel.shard, SendRefresh{id, body});
+  }
 }
 
 std::optional<Channel> Channels::find(ControlId id) const {

@@ -131,9 +131,11 @@ void Connections::secure(ControlId id, const std::string& listener) {
     advance(id);
   };
   const std::size_t made = open.connection.channels.size();
-  const ControlId attempt = channels_.create(
-      route, {open.options.identity, open.options.authorized, open.options.channel_timeout_ms},
-      done);
+  const ControlId attempt =
+      channels_.create(route,
+                       {open.options.identity, open.options.authorized,
+                        open.options.channel_timeout_ms, open.options.present_credential},
+                       done);
   const auto it = open_.find(id);
   if (it != open_.end() && it->second.connection.channels.size() == made) {
     it->second.connecting = attempt;

@@ -135,6 +135,9 @@ void Inlets::open(Inlet& inlet, unsigned timeouts, Done<wire::Route> done) {
       [this, &inlet, timeout_ms, done = std::move(done)](Result<Connection> connection) {
         if (!connection) return done(pass(connection));
         inlet.up = *connection;
+        if (Status allowed = check_peer(inlet, connection->route); !allowed) {
+          return done(pass(allowed));
+        }
         if (inlet.request.skip_handshake) return prove(inlet, timeout_ms, done);
         done(connection->ping_route);
       },
@@ -168,6 +171,24 @@ void Inlets::route_up(Inlet& inlet) {
             "The TCP Inlet {} listening at {} has a connection to the TCP Outlet at {}",
             inlet.request.alias, inlet.bound.text(), inlet.request.to.text());
   answer(inlet);
+}
+
+Status Inlets::check_peer(const Inlet& inlet, const wire::Route& route) const {
+  const auto peer = core_.principals.identifier(expected_peer(route));
+  Decision decision = rights_.decide(inlet.request.alias, ResourceType::kTcpInlet, peer);
+  if (decision.allow) return {};
+  return fail(Errc::kRefused, "no policy lets the other end answer", std::move(decision.reason));
+}
+
+void Inlets::on_rights_changed(const std::optional<Identifier>& peer) {
+  for (auto& [alias, inlet] : inlets_) {
+    if (inlet->session == nullptr || !inlet->session->is_up()) continue;
+    const wire::Route& route = inlet->up.route;
+    if (peer && core_.principals.identifier(expected_peer(route)) != peer) continue;
+    if (Status allowed = check_peer(*inlet, route); !allowed) {
+      inlet->session->lost(allowed.error().text());
+    }
+  }
 }
 
 PrincipalId Inlets::expected_peer(const wire::Route& route) const {

@@ -24,9 +24,9 @@ void Outlets::create(const OutletRequest& request, Done<OutletStatus> done) {
     address = "outlet-" + to_hex(raw);
   }
   if (address.empty()) return done(fail(Errc::kInvalid, "the address is empty"));
-  // The TCP listener's peers only while there is no project authority; there is none in this
-  // version.
-  std::vector<FlowId> allowed = {core_.tcp_flow};
+  // The TCP listener's peers only while there is no project authority.
+  std::vector<FlowId> allowed;
+  if (!rights_.has_authority()) allowed.push_back(core_.tcp_flow);
   if (request.reachable_from_default_secure_channel) allowed.push_back(core_.api_flow);
   if (!workers_.reserve(address, allowed)) {
     return done(fail(Errc::kAlreadyExists, "A TCP outlet with that address already exists",
@@ -107,6 +107,7 @@ void Outlets::open(Outlet& outlet, std::vector<SocketAddress> targets) {
   command.authorized = outlet.authorized;
   command.only_authorized = outlet.request.authorized.has_value();
   command.skip_handshake = outlet.request.skip_handshake;
+  command.gate = rights_.guard(outlet.address, outlet.address, ResourceType::kTcpOutlet);
   core_.broadcast(command);
 }
 
@@ -139,10 +140,19 @@ Result<OutletStatus> Outlets::remove(const std::string& address) {
   for (const PrincipalId who : outlet.authorized) core_.principals.release(who);
   if (outlet.opened) core_.broadcast(CloseOutlet{outlet.id});
   workers_.remove(address);
+  rights_.unguard(address);
   keeper_.remove(Kept::kOutlet, address);
   outlets_.erase(it->second);
   by_address_.erase(it);
   return result;
+}
+
+void Outlets::end_streams_of(PrincipalId principal) {
+  const auto who = core_.principals.identifier(principal);
+  for (const auto& [id, outlet] : outlets_) {
+    if (rights_.decide(outlet.address, ResourceType::kTcpOutlet, who).allow) continue;
+    core_.broadcast(EndStreams{id, principal});
+  }
 }
 
 bool Outlets::on_stream_ended(const StreamEnded& event) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/identity/identities.h"
+#include "control/store/state.h"
 
 namespace weir {
 
@@ -16,18 +17,23 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       workers(core),
       messenger(core, workers),
       links(core, workers),
-      channels(core, workers),
+      policies(core.config.name,
+               state != nullptr && core.config.persist ? &state->policies() : nullptr),
+      rights(core, state, policies),
+      channels(core, workers, rights),
       channel_listeners(core, workers, links, channels),
       connections(core, workers, links, channels),
       keeper(core, state),
-      services(core, workers, connections),
-      relay_service(core, workers),
+      services(core, workers, connections, rights),
+      relay_service(core, workers, rights),
       relays(core, workers, connections, keeper),
-      inlets(core, workers, messenger, connections, channels, keeper),
-      outlets(core, workers, keeper),
+      inlets(core, workers, messenger, connections, channels, keeper, rights),
+      outlets(core, workers, keeper, rights),
       forwarders(core, workers, links),
       first_meetings(core),
       authority(core, workers, links, state),
+      authority_client(core, connections, messenger),
+      own_credentials(core, state, authority_client),
       latency(core) {
   links.ended = [this](const control::Link& link) {
     channel_listeners.on_link_down(link.id);
@@ -44,6 +50,14 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       connections.close(connection);
     }
   };
+  channels.own_credentials = &own_credentials;
+  own_credentials.renewed = [this](const Identifier& identity, const Bytes& credential) {
+    channels.show_credential(identity, credential);
+  };
+  own_credentials.revoked = [this](const Identifier& issuer, const std::vector<Identifier>& who) {
+    rights.set_revoked(issuer, who);
+  };
+  rights.changed = [this](const std::optional<Identifier>& peer) { on_rights_changed(peer); };
   channels.orphaned = [this](const control::Channel& channel) {
     connections.on_channel_ended(channel, "the connection under the secure channel ended");
   };
@@ -51,7 +65,12 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
 
 void NodeParts::start(Done<std::optional<SocketAddress>> done) {
   core.tcp_flow = core.flows.make();
+  if (const Status loaded = policies.load(); !loaded) {
+    core.log(LogLevel::kError, "policies not read, or not written: {}", loaded.error().text());
+  }
+  rights.load();
   if (Status started = start_services(); !started) return done(pass(started));
+  own_credentials.start();
   if (!core.config.tcp_listener) return done(std::optional<SocketAddress>{});
   links.listen(*core.config.tcp_listener, core.tcp_flow,
                [this, done = std::move(done)](Result<ListenerInfo> listener) {
@@ -65,13 +84,20 @@ void NodeParts::start(Done<std::optional<SocketAddress>> done) {
 Status NodeParts::start_services() {
   const auto must = [](Status status) { CHECK(status.has_value()); };  // nothing is there yet
   const bool is_authority = core.config.authority.has_value();
-  must(services.start_echo(kEchoAddress, !is_authority));
+  must(is_authority ? services.start_echo_for_channels(kEchoAddress)
+                    : services.start_echo(kEchoAddress));
   if (!core.config.default_services && !is_authority) return {};
   must(channel_listeners.add({kApiAddress, std::nullopt, std::nullopt}));
   core.api_flow = channel_listeners.all().at(kApiAddress).flow;
-  if (is_authority)
-    return authority.start(*core.config.authority,
-                           [](const auto&, const auto&) { return std::optional<AttributeMap>(); });
+  if (is_authority) {
+    return authority.start(
+        *core.config.authority,
+        [this](const Identifier& who, const Identifier& issuer) -> std::optional<AttributeMap> {
+          const AttributeMap* found = rights.attributes(who, issuer);
+          if (found == nullptr) return std::nullopt;
+          return *found;
+        });
+  }
   must(services.start_uppercase(kUppercaseAddress));
   relay_service.start();
   if (!core.config.expose_node_manager) return {};
@@ -156,6 +182,12 @@ void NodeParts::create_channel(const ChannelRequest& request, Done<SecureChannel
                         });
       },
       nullptr);
+}
+
+void NodeParts::on_rights_changed(const std::optional<Identifier>& peer) {
+  for (const PrincipalId loser : channels.rights_changed(peer)) outlets.end_streams_of(loser);
+  relay_service.on_rights_changed(peer);
+  inlets.on_rights_changed(peer);
 }
 
 SecureChannelInfo NodeParts::info(const control::Channel& channel) {

@@ -38,6 +38,13 @@ struct NodeLimits {
   std::uint32_t pending_requests_max = 4096;  // of the node manager, over all connections
 };
 
+// Where this node gets the credential that it presents (spec/03 4.6).
+struct CredentialSource {
+  Identifier authority;
+  std::optional<wire::MultiAddr> listener;  // ../service/api; unset: only what is stored
+  std::string scope;
+};
+
 struct NodeConfig {
   std::string name;
   Identifier identity;
@@ -45,6 +52,11 @@ struct NodeConfig {
   bool is_default = false;
   // An authority: its services instead of the default ones; `identity` is then its own.
   std::optional<AuthorityConfig> authority;
+  // Whose credentials of peers count; with any, policies ask for them.
+  std::vector<Identifier> authorities;
+  std::optional<CredentialSource> credential_source;
+  // Relays of this node carry only what comes from those who may register one (spec/04 12.3).
+  bool relays_are_guarded = false;
   std::int64_t pid = 0;
   // Default TCP listener; unset: none (a command's in-memory node).
   std::optional<SocketAddress> tcp_listener;

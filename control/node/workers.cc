@@ -152,6 +152,7 @@ Status WorkerTable::add(WorkerSpec spec) {
   command.worker = worker.id;
   command.forward = std::move(spec.forward);
   command.forward_flow = spec.forward_flow;
+  command.gate = spec.gate;
   command.allowed = flows_of(spec.address);
   core_.send_to_owner(spec.address, command);
   return {};

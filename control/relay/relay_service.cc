@@ -3,20 +3,59 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "control/authority/attributes.h"
 #include "dataplane/wire/bare.h"
 
 namespace weir::control {
 
 void RelayService::start() {
   for (const char* address : {kRelayAddress, kStaticRelayAddress}) {
-    const Status added = workers_.add({.address = address,
-                                       .allowed = {core_.tcp_flow, core_.api_flow},
-                                       .handle = [this](MessageEvent& message) {
-                                         on_message(message);
-                                         return false;
-                                       }});
+    const Status added =
+        workers_.add({.address = address,
+                      .allowed = {core_.tcp_flow, core_.api_flow},
+                      .gate = rights_.guard(address, kRelayAddress, ResourceType::kRelay),
+                      .handle = [this](MessageEvent& message) {
+                        on_message(message);
+                        return false;
+                      }});
     CHECK(added.has_value());
   }
+}
+
+bool RelayService::has_right(PrincipalId principal, std::string_view name) const {
+  if (!rights_.has_authority()) return true;
+  const auto owner = core_.principals.identifier(principal);
+  const AttributeMap* attributes = owner ? rights_.attributes(*owner) : nullptr;
+  if (attributes == nullptr) return false;
+  if (!rights_.decide(kRelayAddress, ResourceType::kRelay, owner).allow) return false;
+  const std::string allowed = attribute_text(*attributes, kAttributeRelay);
+  return allowed == "*" ||
+         (attributes->contains(to_bytes(as_bytes(kAttributeRelay))) && allowed == name);
+}
+
+void RelayService::on_rights_changed(const std::optional<Identifier>& peer) {
+  if (!rights_.has_authority()) return;
+  std::vector<std::pair<WorkerAddress, FlowId>> lost;
+  for (const auto& [address, registrations] : relays_) {
+    for (const Registration& one : registrations) {
+      const auto owner = core_.principals.identifier(one.principal);
+      if (peer && owner != peer) continue;
+      const std::string_view name = std::string_view(address).substr(sizeof kRelayPrefix - 1);
+      if (!has_right(one.principal, name)) lost.emplace_back(address, one.flow);
+    }
+  }
+  for (const auto& [address, flow] : lost) {
+    core_.count(ControlCounter::kRelaysRevoked);
+    core_.log(LogLevel::kInfo, "relay {} ended: its owner has lost the right to it", address);
+    if (!drop(address, flow)) continue;
+    remove_worker(address);
+    if (relays_.contains(address)) install(address);
+  }
+}
+
+void RelayService::remove_worker(const WorkerAddress& address) {
+  rights_.unguard(address);
+  workers_.remove(address);
 }
 
 bool RelayService::may_register(const WorkerAddress& address, const MessageEvent& message) {
@@ -58,11 +97,17 @@ void RelayService::on_message(MessageEvent& message) {
     core_.rng.fill(raw);
     *name = to_hex(raw);
   }
+  if (!has_right(message.principal, *name)) {
+    core_.count(ControlCounter::kRelaysNotAllowed);
+    const auto who = core_.principals.identifier(message.principal);
+    return core_.log(LogLevel::kWarn, "registration of relay {} ignored: {} has no right to it",
+                     *name, who ? who->text() : "a plain connection");
+  }
   const WorkerAddress address = kRelayPrefix + *name;
   if (!may_register(address, message)) return;
   if (const auto old = relays_.find(address); old != relays_.end()) {
     core_.count(ControlCounter::kRelaysReplaced);
-    workers_.remove(address);
+    remove_worker(address);
     // Another owner's (a plain connection's) does not come back; the same connection has one.
     std::vector<FlowId> gone;
     for (const Registration& one : old->second) {
@@ -91,11 +136,15 @@ void RelayService::on_message(MessageEvent& message) {
 
 void RelayService::install(const WorkerAddress& address) {
   const Registration& current = relays_.at(address).back();
+  const std::uint8_t gate = core_.config.relays_are_guarded
+                                ? rights_.guard(address, kRelayAddress, ResourceType::kRelay)
+                                : kOpenGate;
   const Status added = workers_.add({.address = address,
                                      .kind = WorkerKind::kRelay,
                                      .allowed = {core_.tcp_flow, core_.api_flow},
                                      .forward = current.forward,
-                                     .forward_flow = current.forward_flow});
+                                     .forward_flow = current.forward_flow,
+                                     .gate = gate});
   CHECK(added.has_value());
 }
 
@@ -126,7 +175,7 @@ void RelayService::on_flow_ended(FlowId flow) {
   std::sort(addresses.begin(), addresses.end());
   for (const WorkerAddress& address : addresses) {
     if (!drop(address, flow)) continue;
-    workers_.remove(address);
+    remove_worker(address);
     core_.count(ControlCounter::kRelaysEnded);
     const bool has_older = relays_.contains(address);
     core_.log(LogLevel::kInfo, "relay {} ended with its connection{}", address,

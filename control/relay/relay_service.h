@@ -8,13 +8,15 @@
 //     late on a dying connection must not leave a client without its relay, which believes to have
 //     one;
 //   - any name is only bytes ("x#y" crashes Ockam);
-//   - the number of relays is bounded, in all and per owner.
+//   - the number of relays is bounded, in all and per owner;
+//   - a relay ends when its owner loses the right to it.
 #pragma once
 
 #include <map>
 #include <string>
 #include <vector>
 
+#include "control/node/internal/rights.h"
 #include "control/node/internal/workers.h"
 
 namespace weir::control {
@@ -25,11 +27,14 @@ inline constexpr std::size_t kRegistrationsMax = 4;
 
 class RelayService {
  public:
-  RelayService(NodeCore& core, WorkerTable& workers) : core_(core), workers_(workers) {}
+  RelayService(NodeCore& core, WorkerTable& workers, Rights& rights)
+      : core_(core), workers_(workers), rights_(rights) {}
 
   void start();
   // The producer that registered is gone.
   void on_flow_ended(FlowId flow);
+  // Relays whose owner may no longer have them end.
+  void on_rights_changed(const std::optional<Identifier>& peer);
   std::size_t size() const { return relays_.size(); }
 
  private:
@@ -40,13 +45,17 @@ class RelayService {
     FlowId forward_flow = kNoFlow;
   };
   void on_message(MessageEvent& message);
+  // With an authority: a member whose `ockam-relay` is the name or `*` (spec/04 6.2).
+  bool has_right(PrincipalId principal, std::string_view name) const;
   bool may_register(const WorkerAddress& address, const MessageEvent& message);
   void install(const WorkerAddress& address);
+  void remove_worker(const WorkerAddress& address);
   // Takes one registration away; true if it was the current one.
   bool drop(const WorkerAddress& address, FlowId flow);
 
   NodeCore& core_;
   WorkerTable& workers_;
+  Rights& rights_;
   // The last one is in force; at most kRegistrationsMax.
   std::map<WorkerAddress, std::vector<Registration>> relays_;
   // Names as keys of relays_, which stay where they are.

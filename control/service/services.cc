@@ -26,12 +26,19 @@ Status Services::exists(const char* type, const std::string& address) const {
               fmt::format("{} service already exists at 0#{}", type, address));
 }
 
-Status Services::start_echo(const std::string& address, bool on_tcp) {
+Status Services::start_echo(const std::string& address) {
   if (auto status = exists("echo", address); !status) return status;
   echoes_.insert(address);
-  std::vector<FlowId> allowed;
-  if (on_tcp) allowed.push_back(core_.tcp_flow);
-  return workers_.add({.address = address, .kind = WorkerKind::kEcho, .allowed = allowed});
+  return workers_.add({.address = address,
+                       .kind = WorkerKind::kEcho,
+                       .allowed = {core_.tcp_flow},
+                       .gate = rights_.guard(address, address, ResourceType::kEchoer)});
+}
+
+Status Services::start_echo_for_channels(const std::string& address) {
+  if (auto status = exists("echo", address); !status) return status;
+  echoes_.insert(address);
+  return workers_.add({.address = address, .kind = WorkerKind::kEcho});
 }
 
 Status Services::start_uppercase(const std::string& address) {

@@ -11,13 +11,15 @@ namespace weir::control {
 
 class Services {
  public:
-  Services(NodeCore& core, WorkerTable& workers, Connections& connections)
-      : core_(core), workers_(workers), connections_(connections) {}
+  Services(NodeCore& core, WorkerTable& workers, Connections& connections, Rights& rights)
+      : core_(core), workers_(workers), connections_(connections), rights_(rights) {}
 
   // All: reachable from the default TCP listener. kAlreadyExists "hop service already exists at
   // ..".
-  // `on_tcp` false: only for channels of the listener `api` (it is made first).
-  Status start_echo(const std::string& address, bool on_tcp = true);
+  // Guarded by the policy of its address.
+  Status start_echo(const std::string& address);
+  // An authority's: only for channels of the listener `api` (which is made later), no policy.
+  Status start_echo_for_channels(const std::string& address);
   Status start_uppercase(const std::string& address);
   Status start_hop(const std::string& address);
   // uppercase, echo, hop, in this order.
@@ -30,6 +32,7 @@ class Services {
   NodeCore& core_;
   WorkerTable& workers_;
   Connections& connections_;
+  Rights& rights_;
   std::set<std::string> echoes_;
   std::set<std::string> uppercases_;
 };

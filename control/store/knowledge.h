@@ -74,7 +74,7 @@ class PolicyTable {
   Database& db_;
 };
 
-// One entry per (node, subject): attributes from a second authority replace the first (§4.5).
+// One entry per node, subject and authority (§4.5; Ockam keeps one authority's only).
 class AttributesTable {
  public:
   explicit AttributesTable(Database& db) : db_(db) {}

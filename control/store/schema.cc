@@ -130,6 +130,16 @@ CREATE TRIGGER authority_log_is_append_only_u BEFORE UPDATE ON authority_log
 BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER authority_log_is_append_only_d BEFORE DELETE ON authority_log
 BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+DROP TABLE identity_attributes;
+CREATE TABLE identity_attributes (
+  node_name TEXT NOT NULL,
+  identifier TEXT NOT NULL,
+  attributes BLOB NOT NULL,
+  added_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  attested_by TEXT NOT NULL,
+  PRIMARY KEY (node_name, identifier, attested_by)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE authority_revocation (
   authority TEXT NOT NULL,
   identifier TEXT NOT NULL,

@@ -42,6 +42,7 @@ void Channels::install(InstallChannel&& command) {
   channel.flow = command.flow;
   channel.spawner = command.spawner;
   channel.principal = command.principal;
+  channel.gates = command.gates;
   channel.linger_ms = command.linger_ms;
   channel.crypto = ChannelCrypto(next_serial_++, command.send_key, command.receive_key);
   channel.user.kind = RouteUser::Kind::kChannel;
@@ -254,6 +255,7 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
   packet.flow = channel.flow;
   packet.spawner = channel.spawner;
   packet.principal = channel.principal;
+  packet.gates = channel.gates;
   packet.foreign = true;
   if (packet.onward.empty()) {
     shard_.counters.drop(DropReason::kEmptyRoute);
@@ -281,20 +283,31 @@ void Channels::roam(Channel& channel, const RouteRef& outer, FlowId via, std::ui
   set_route(channel, std::move(route), via);
 }
 
-void Channels::send_close_frame(Channel& channel) {
-  if (!passable(channel, 8)) return;
-  Bytes frame(kChannelNonceBytes + wire::kChannelClose.size() + kAeadTagBytes);
+bool Channels::send_own(Channel& channel, ByteSpan plaintext) {
+  if (!passable(channel, 8)) return false;
+  Bytes frame(kChannelNonceBytes + plaintext.size() + kAeadTagBytes);
   std::uint8_t* text = frame.data() + kChannelNonceBytes;
-  std::memcpy(text, wire::kChannelClose.data(), wire::kChannelClose.size());
-  const std::array<AeadSegment, 1> segments = {{{text, wire::kChannelClose.size()}}};
-  channel.crypto.seal(shard_.aead, shard_.keys, segments, frame.data(),
-                      text + wire::kChannelClose.size());
+  std::memcpy(text, plaintext.data(), plaintext.size());
+  const std::array<AeadSegment, 1> segments = {{{text, plaintext.size()}}};
+  channel.crypto.seal(shard_.aead, shard_.keys, segments, frame.data(), text + plaintext.size());
   const ByteSpan own = shard_.table.at(channel.encryptor_entry).encoded_bytes();
   shard_.router.send(channel.route, {to_bytes(own), 1}, frame);
+  return true;
+}
+
+void Channels::set_gates(ControlId id, Gates gates) {
+  const auto at = by_id_.find(id);
+  if (at != by_id_.end()) channels_.at(at->second).gates = gates;
+}
+
+void Channels::send_refresh(const SendRefresh& command) {
+  const auto at = by_id_.find(command.channel);
+  if (at == by_id_.end()) return;
+  send_own(channels_.at(at->second), wire::encode_channel_refresh(command.body));
 }
 
 void Channels::end(Channel& channel, bool send_close, ChannelEnd why) {
-  if (send_close) send_close_frame(channel);
+  if (send_close) send_own(channel, wire::kChannelClose);
   shard_.table.remove_user(channel.user);
   leave_remote(channel);
   channel.crypto.forget(shard_.keys);

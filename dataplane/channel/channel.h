@@ -26,6 +26,7 @@ struct Channel {
   FlowId flow = kNoFlow;
   FlowId spawner = kNoFlow;
   PrincipalId principal = kNoPrincipal;
+  Gates gates = kOpenGates;
   std::uint32_t linger_ms = 0;
   std::uint64_t roam_nonce = 0;  // largest nonce that updated `route`
   ChannelCrypto crypto;
@@ -43,6 +44,8 @@ class Channels {
   // The worker at command.decryptor must be a handshake; it becomes the decryptor.
   void install(InstallChannel&& command);
   void close(ControlId id, bool send_close, ChannelEnd why);
+  void set_gates(ControlId id, Gates gates);
+  void send_refresh(const SendRefresh& command);
   // The shard stops: every peer gets a Close.
   void close_all();
   // A packet whose first hop is this channel's encryptor: sealed, readdressed to the peer. False:
@@ -66,7 +69,8 @@ class Channels {
 
  private:
   void end(Channel& channel, bool send_close, ChannelEnd why);
-  void send_close_frame(Channel& channel);
+  // A message of the channel itself; false when nothing can carry it now.
+  bool send_own(Channel& channel, ByteSpan plaintext);
   // `via`: the connection that the route came by, where known.
   void set_route(Channel& channel, EncodedRoute route, FlowId via);
   void roam(Channel& channel, const RouteRef& outer_return, FlowId via, std::uint64_t nonce);

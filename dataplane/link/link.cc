@@ -313,6 +313,7 @@ void Links::handle_frame(Link& link, MutableByteSpan body) {
   packet.spawner = link.spawner;
   packet.link = {shard_.config.id, link.index, link.generation};
   packet.foreign = true;
+  packet.gates = kOpenGates;
   shard_.router.dispatch(packet);
 }
 

@@ -83,6 +83,23 @@ void Portals::end_streams_of(ControlId portal, StreamReason reason) {
   });
 }
 
+void Portals::end_streams(const EndStreams& command) {
+  streams_.for_each([&](Stream& stream) {
+    if (stream.portal == command.portal && stream.principal == command.principal &&
+        stream.state != Stream::State::kClosing) {
+      fail(stream, StreamReason::kNotAllowed, true);
+    }
+  });
+}
+
+void Portals::set_gate(std::uint32_t index, std::uint8_t gate) {
+  Outlet& changed = *outlets_[index];
+  changed.gate = gate;
+  streams_.for_each([&](Stream& stream) {
+    if (stream.portal == changed.id) shard_.table.at(stream.entry).gate = gate;
+  });
+}
+
 void Portals::open_outlet(const OpenOutlet& command) {
   if (shard_.table.find(as_bytes(command.address)) != nullptr) return;
   auto made = std::make_unique<Outlet>();
@@ -97,6 +114,7 @@ void Portals::open_outlet(const OpenOutlet& command) {
   if (index == outlets_.size()) outlets_.emplace_back();
   Entry* entry = shard_.table.add(as_bytes(command.address), EntryKind::kOutlet, index);
   made->entry = entry->index;
+  made->gate = entry->gate = command.gate;
   for (const FlowId flow : command.allowed) shard_.table.allow(flow, *entry);
   outlets_[index] = std::move(made);
 }
@@ -268,6 +286,7 @@ void Portals::on_outlet_message(std::uint32_t index, Packet& packet) {
   stream->state = Stream::State::kDialling;
   stream->principal = packet.principal;
   stream->window = shard_.config.limits.stream_window_bytes;
+  shard_.table.at(stream->entry).gate = from.gate;
   set_route(*stream, packet.ret);
   if (packet.flow != kNoFlow) shard_.table.allow(packet.flow, shard_.table.at(stream->entry));
   use_targets(from, *stream);

@@ -32,6 +32,7 @@ struct Inlet {
 
 struct Outlet {
   ControlId id = 0;
+  std::uint8_t gate = kOpenGate;
   std::uint32_t entry = 0;
   std::vector<SocketAddress> targets;
   std::uint64_t targets_good_ns = 0;  // 0: for ever
@@ -93,6 +94,8 @@ class Portals {
   void open_outlet(const OpenOutlet& command);
   void retarget(const RetargetOutlet& command);
   void close_outlet(ControlId id);
+  void end_streams(const EndStreams& command);
+  void set_gate(std::uint32_t outlet, std::uint8_t gate);
 
   // A message for an outlet's address (Ping) or for a stream.
   void on_outlet_message(std::uint32_t outlet, Packet& packet);

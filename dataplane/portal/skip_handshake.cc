@@ -82,6 +82,7 @@ void Portals::open_unannounced(Outlet& to, Packet& packet, const SenderKey& key)
   stream->principal = packet.principal;
   stream->sender = std::string(as_text(key.address));
   to.senders.add(key, {stream->index, stream->generation});
+  shard_.table.at(stream->entry).gate = to.gate;
   set_route(*stream, packet.ret);
   use_targets(to, *stream);
   shard_.timers.set({shard_.now_ns + shard_.config.limits.pong_timeout_ns, Timer::Kind::kPong,

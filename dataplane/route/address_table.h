@@ -82,13 +82,14 @@ class AddressBytes {
 struct Entry {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
-  EntryKind kind = EntryKind::kFree;
-  std::uint8_t value_at = 0;     // where the value starts in `encoded`
-  std::uint16_t flow_count = 0;  // that may reach it; one that gets to the top stays there
-  std::uint32_t object = 0;      // index in the table of its kind
-  std::uint32_t home = 0;        // lower half of the hash
-  std::uint32_t grants = 0;      // first of the flows that may reach it, + 1
-  ControlId worker = 0;          // control's name for kControl, kHandshake
+  EntryKind kind : 4 = EntryKind::kFree;
+  std::uint8_t value_at : 4 = 0;  // where the value starts in `encoded`
+  std::uint8_t gate = kOpenGate;  // that a foreign message's peer must have
+  std::uint16_t flow_count = 0;   // that may reach it; one that gets to the top stays there
+  std::uint32_t object = 0;       // index in the table of its kind
+  std::uint32_t home = 0;         // lower half of the hash
+  std::uint32_t grants = 0;       // first of the flows that may reach it, + 1
+  ControlId worker = 0;           // control's name for kControl, kHandshake
   RouteUser* users = nullptr;
   AddressBytes encoded;  // canonical CBOR of the address
 

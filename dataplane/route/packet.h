@@ -73,6 +73,7 @@ struct Packet {
   FlowId flow = kNoFlow;
   FlowId spawner = kNoFlow;
   PrincipalId principal = kNoPrincipal;
+  Gates gates = kAllGates;
   LinkId link;           // outermost connection, generation 0 = none
   bool foreign = false;  // the next hop must be allowed for flow or spawner
 

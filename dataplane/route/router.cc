@@ -54,6 +54,7 @@ bool Router::dispatch(Packet& packet, FlowId open_for) {
         !shard_.table.allowed(packet.spawner, *entry)) {
       return drop(packet, DropReason::kNotAllowed);
     }
+    if ((packet.gates >> entry->gate & 1) == 0) return drop(packet, DropReason::kPolicy);
     switch (entry->kind) {
       case EntryKind::kLink:
         return to_link(entry->object, packet);

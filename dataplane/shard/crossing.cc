@@ -90,6 +90,7 @@ bool Crossing::send(ShardId to, Packet& packet, FlowId open_for) {
   message.flow = packet.flow;
   message.spawner = packet.spawner;
   message.principal = packet.principal;
+  message.gates = packet.gates;
   message.link = packet.link;
   message.foreign = packet.foreign;
   message.open_for = open_for;
@@ -197,6 +198,7 @@ void Crossing::deliver_packet(CrossMessage& message, ShardId from) {
   packet.flow = message.flow;
   packet.spawner = message.spawner;
   packet.principal = message.principal;
+  packet.gates = message.gates;
   packet.link = message.link;
   packet.foreign = message.foreign;
   credit_ = message.credit;

@@ -47,6 +47,7 @@ struct CrossMessage {
   FlowId spawner = kNoFlow;
   FlowId open_for = kNoFlow;  // relayed: the first hop may be reached by this flow from now on
   PrincipalId principal = kNoPrincipal;
+  Gates gates = kAllGates;
   LinkId link;
   CrossTiming timing;
   // kAcceptedLink (`spawner` as well), kAcceptedStream.

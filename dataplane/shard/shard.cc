@@ -197,6 +197,12 @@ void Shard::run(Command&& command) {
                    // Connections, channels and streams end by their own commands.
                    if (entry->kind <= EntryKind::kRelay) remove_entry(*entry);
                  },
+                 [&](SetWorkerGate& c) {
+                   Entry* entry = table.find(as_bytes(c.address));
+                   if (entry == nullptr) return;
+                   entry->gate = c.gate;
+                   if (entry->kind == EntryKind::kOutlet) portals.set_gate(entry->object, c.gate);
+                 },
                  [&](AllowFlow& c) {
                    Entry* entry = table.find(as_bytes(c.address));
                    if (entry == nullptr) return;
@@ -205,7 +211,10 @@ void Shard::run(Command&& command) {
                  [&](OpenOutlet& c) { portals.open_outlet(c); },
                  [&](RetargetOutlet& c) { portals.retarget(c); },
                  [&](CloseOutlet& c) { portals.close_outlet(c.outlet); },
+                 [&](EndStreams& c) { portals.end_streams(c); },
                  [&](InstallChannel& c) { channels.install(std::move(c)); },
+                 [&](SetGates& c) { channels.set_gates(c.channel, c.gates); },
+                 [&](SendRefresh& c) { channels.send_refresh(c); },
                  [&](CloseChannel& c) {
                    channels.close(c.channel, c.send_close, ChannelEnd::kClosedHere);
                  },
@@ -251,6 +260,7 @@ void Shard::add_worker(AddWorker&& command) {
   Entry* entry = table.add(as_bytes(command.address), kind, 0);
   CHECK(entry != nullptr);
   entry->worker = command.worker;
+  entry->gate = command.gate;
   for (const FlowId flow : command.allowed) table.allow(flow, *entry);
   if (kind == EntryKind::kRelay) router.add_relay(*entry, std::move(command));
   if (kind == EntryKind::kHandshake) router.add_handshake(*entry);

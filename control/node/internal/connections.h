@@ -24,6 +24,7 @@ struct ConnectOptions {
   std::uint64_t link_timeout_ms = 15'000;
   // Hops become consumers too (relays and `tcp-connection create`, spec/04 3.4).
   bool open_for_hops = false;
+  bool present_credential = true;
 };
 
 // For attempts of a session, by the number of attempts in a row that nobody answered.

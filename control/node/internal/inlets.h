@@ -18,13 +18,14 @@ namespace weir::control {
 class Inlets {
  public:
   Inlets(NodeCore& core, WorkerTable& workers, Messenger& messenger, Connections& connections,
-         Channels& channels, ResourceKeeper& keeper)
+         Channels& channels, ResourceKeeper& keeper, Rights& rights)
       : core_(core),
         workers_(workers),
         messenger_(messenger),
         connections_(connections),
         channels_(channels),
-        keeper_(keeper) {}
+        keeper_(keeper),
+        rights_(rights) {}
   ~Inlets();
 
   void create(const InletRequest& request, Done<InletStatus> done);
@@ -33,6 +34,8 @@ class Inlets {
   Result<InletStatus> remove(const std::string& alias);
   void restore();
   void stop_all();
+  // Inlets whose other end may no longer send to them lose their route.
+  void on_rights_changed(const std::optional<Identifier>& peer);
   // Logs why a stream ended; false when `portal` is no inlet.
   bool on_stream_ended(const StreamEnded& event);
 
@@ -59,6 +62,8 @@ class Inlets {
   void route_up(Inlet& inlet);
   void answer(Inlet& inlet);
   void keep(const Inlet& inlet);
+  // kRefused when no policy lets the other end of the route send to this inlet.
+  Status check_peer(const Inlet& inlet, const wire::Route& route) const;
   PrincipalId expected_peer(const wire::Route& route) const;
   InletStatus status(const Inlet& inlet) const;
 
@@ -68,6 +73,7 @@ class Inlets {
   Connections& connections_;
   Channels& channels_;
   ResourceKeeper& keeper_;
+  Rights& rights_;
   std::map<std::string, std::unique_ptr<Inlet>> inlets_;
   std::map<ControlId, Inlet*> by_id_;
 };

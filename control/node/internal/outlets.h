@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "control/node/internal/rights.h"
 #include "control/node/internal/store.h"
 #include "control/node/internal/workers.h"
 
@@ -20,8 +21,8 @@ inline constexpr std::uint32_t kOutletResolveRetryMsMax = 300'000;
 
 class Outlets {
  public:
-  Outlets(NodeCore& core, WorkerTable& workers, ResourceKeeper& keeper)
-      : core_(core), workers_(workers), keeper_(keeper) {}
+  Outlets(NodeCore& core, WorkerTable& workers, ResourceKeeper& keeper, Rights& rights)
+      : core_(core), workers_(workers), keeper_(keeper), rights_(rights) {}
   ~Outlets();
 
   // Done when the first resolution has ended, well or not: creating an outlet does not touch the
@@ -33,6 +34,8 @@ class Outlets {
   void restore();
   bool on_stream_ended(const StreamEnded& event);
   void on_stale(const OutletStale& event);
+  // This identity has lost a right: its streams end where it may not be any more.
+  void end_streams_of(PrincipalId principal);
 
  private:
   struct Outlet {
@@ -55,6 +58,7 @@ class Outlets {
   NodeCore& core_;
   WorkerTable& workers_;
   ResourceKeeper& keeper_;
+  Rights& rights_;
   std::map<ControlId, Outlet> outlets_;
   std::map<std::string, ControlId> by_address_;
 };

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "control/node/internal/authority_client.h"
 #include "control/node/internal/authority_server.h"
 #include "control/node/internal/channel_listeners.h"
 #include "control/node/internal/channels.h"
@@ -14,9 +15,12 @@
 #include "control/node/internal/links.h"
 #include "control/node/internal/messenger.h"
 #include "control/node/internal/outlets.h"
+#include "control/node/internal/own_credentials.h"
+#include "control/node/internal/rights.h"
 #include "control/node/internal/store.h"
 #include "control/node/internal/workers.h"
 #include "control/node/node.h"
+#include "control/policy/access.h"
 #include "control/relay/relay_clients.h"
 #include "control/relay/relay_service.h"
 #include "control/service/services.h"
@@ -44,6 +48,8 @@ class NodeParts {
   control::WorkerTable workers;
   control::Messenger messenger;
   control::Links links;
+  Policies policies;
+  control::Rights rights;
   control::Channels channels;
   control::ChannelListeners channel_listeners;
   control::Connections connections;
@@ -56,6 +62,8 @@ class NodeParts {
   control::Forwarders forwarders;
   control::FirstMeetings first_meetings;
   control::AuthorityServer authority;
+  control::AuthorityClient authority_client;
+  control::OwnCredentials own_credentials;
   control::LatencyProfiler latency;
 
   Node::ApiHandler api;
@@ -73,6 +81,7 @@ class NodeParts {
     Done<CountersReport> done;
   };
   void on_reported(Reported& event);
+  void on_rights_changed(const std::optional<Identifier>& peer);
   std::map<ControlId, Counting> counting_;
   std::map<ControlId, std::pair<ControlId, ShardId>> counting_shard_;
 };

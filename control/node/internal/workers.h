@@ -27,6 +27,7 @@ struct WorkerSpec {
   std::vector<FlowId> allowed = {};
   EncodedRoute forward = {};
   FlowId forward_flow = kNoFlow;
+  std::uint8_t gate = kOpenGate;
   // true: the handler keeps the message's credit and gives it back later by core.message_done.
   std::function<bool(MessageEvent& message)> handle = {};
 };

@@ -1,0 +1,59 @@
+#include "control/node/internal/authority_client.h"
+
+namespace weir::control {
+namespace {
+
+Result<Bytes> body_of(const Reply& reply) {
+  auto response = wire::decode_response(reply.payload);
+  if (!response) return pass(response);
+  if (response->status == wire::ApiStatus::kOk) return std::move(response->body);
+  const wire::ErrorBody error = wire::response_error(*response);
+  return fail(Errc::kRefused, "the authority refuses", error.message.value_or(""));
+}
+
+}  // namespace
+
+Result<wire::MultiAddr> secured(const wire::MultiAddr& listener) {
+  if (listener.empty()) return fail(Errc::kInvalid, "the route is empty");
+  wire::MultiAddr route = listener.slice(0, listener.size() - 1);
+  wire::MultiAddrPart last = listener.parts().back();
+  if (last.proto != wire::Proto::kService && last.proto != wire::Proto::kSecure) {
+    return fail(Errc::kInvalid, "the route does not end with a service", listener.text());
+  }
+  last.proto = wire::Proto::kSecure;
+  route.push_back(std::move(last));
+  return route;
+}
+
+void AuthorityClient::ask(const AuthorityRequest& request, Done<Bytes> done) {
+  auto to = secured(request.listener);
+  if (!to) return done(pass(to));
+  to->push_back(wire::Proto::kService, request.service);
+  ConnectOptions options;
+  options.identity = request.identity;
+  options.authorized = std::vector<Identifier>{request.authority};
+  options.channel_timeout_ms = request.timeout_ms;
+  options.link_timeout_ms = request.timeout_ms;
+  options.present_credential = false;
+  wire::Request message;
+  message.id = static_cast<std::uint32_t>(core_.rng.next_u64() | 1);
+  message.path = request.path;
+  message.method = request.method;
+  message.has_body = request.body.has_value();
+  if (request.body) message.body = *request.body;
+  connections_.open(
+      *to, std::move(options),
+      [this, payload = wire::encode_request(message), timeout_ms = request.timeout_ms,
+       done = std::move(done)](Result<Connection> connection) {
+        if (!connection) return done(pass(connection));
+        messenger_.request(connection->route, payload, timeout_ms,
+                           [this, id = connection->id, done](Result<Reply> reply) {
+                             connections_.close(id);
+                             if (!reply) return done(pass(reply));
+                             done(body_of(*reply));
+                           });
+      },
+      nullptr);
+}
+
+}  // namespace weir::control

@@ -1,0 +1,199 @@
+#include "control/node/internal/own_credentials.h"
+
+#include <algorithm>
+
+#include "control/authority/authority.h"
+#include "control/identity/identities.h"
+#include "control/store/state.h"
+
+namespace weir::control {
+namespace {
+
+constexpr std::uint64_t kSkewS = 60;   // treated as ended this much early
+constexpr std::uint64_t kRenewS = 60;  // renewed this much before that
+constexpr std::uint64_t kRetryMs = 10'000;
+constexpr std::uint64_t kRetryMsMax = 300'000;
+constexpr std::uint64_t kRevocationsMs = 20'000;
+constexpr std::uint64_t kRevocationsAtOnceMs = 1'000;
+constexpr std::uint64_t kRevocationsUnknownMs = 600'000;
+
+}  // namespace
+
+OwnCredentials::~OwnCredentials() {
+  for (auto& [id, held] : held_) core_.timers.cancel(held.timer);
+  core_.timers.cancel(revocation_timer_);
+}
+
+void OwnCredentials::start() {
+  if (!configured()) return;
+  get(core_.config.identity, [this](const Result<std::vector<Bytes>>& credentials) {
+    if (credentials) return;
+    core_.log(LogLevel::kWarn, "no credential from the authority: {}", credentials.error().text());
+  });
+  ask_revocations();
+}
+
+bool OwnCredentials::usable(const Held& held) const {
+  return !held.encoded.empty() && held.expires_at_s > core_.clock.unix_seconds() + kSkewS;
+}
+
+OwnCredentials::Held& OwnCredentials::held(const Identifier& identity) {
+  Held& held = held_[identity];
+  if (!held.looked_up) look_up(identity, held);
+  return held;
+}
+
+void OwnCredentials::look_up(const Identifier& identity, Held& held) {
+  held.looked_up = true;
+  if (state_ == nullptr || !configured()) return;
+  const CredentialSource& source = *core_.config.credential_source;
+  const auto row = state_->credentials().find(core_.config.name, source.authority.text(),
+                                              identity.text(), source.scope);
+  if (!row || !*row) return;
+  if (take(identity, (*row)->credential, false)) renew_later(identity, held);
+}
+
+std::vector<Bytes> OwnCredentials::current(const Identifier& identity) {
+  if (!configured()) return {};
+  Held& own = held(identity);
+  if (usable(own)) return {own.encoded};
+  fetch(identity);
+  return {};
+}
+
+void OwnCredentials::get(const Identifier& identity, Done<std::vector<Bytes>> done) {
+  if (!configured()) return done(std::vector<Bytes>{});
+  Held& own = held(identity);
+  if (usable(own)) return done(std::vector<Bytes>{own.encoded});
+  own.waiting.push_back(std::move(done));
+  fetch(identity);
+}
+
+void OwnCredentials::fetch(const Identifier& identity) {
+  const auto& source = core_.config.credential_source;
+  if (!source || !source->listener) {
+    // Only what is stored counts; that was looked up.
+    return fetched(identity, fail(Errc::kNotFound, "there is no stored credential"));
+  }
+  Held& own = held(identity);
+  if (std::exchange(own.fetching, true)) return;
+  AuthorityRequest request;
+  request.listener = *source->listener;
+  request.authority = source->authority;
+  request.identity = identity;
+  request.service = authority_service_address(AuthorityService::kCredentialIssuer);
+  client_.ask(request,
+              [this, identity](Result<Bytes> body) { fetched(identity, std::move(body)); });
+}
+
+void OwnCredentials::fetched(const Identifier& identity, Result<Bytes> body) {
+  Held& own = held(identity);
+  own.fetching = false;
+  Status taken = body ? take(identity, *body, true) : Status(std::unexpected(body.error()));
+  const auto waiting = std::exchange(own.waiting, {});
+  if (taken) {
+    own.failures = 0;
+    core_.count(ControlCounter::kCredentialsFetched);
+    renew_later(identity, own);
+    for (const auto& done : waiting) done(std::vector<Bytes>{own.encoded});
+    return;
+  }
+  ++own.failures;
+  core_.count(ControlCounter::kCredentialFetchesFailed);
+  const std::uint64_t pause = std::min(kRetryMs << std::min(own.failures - 1, 5U), kRetryMsMax);
+  core_.timers.cancel(own.timer);
+  own.timer = core_.after_ms(pause + core_.random_below(pause / 2 + 1),
+                             [this, identity] { fetch(identity); });
+  for (const auto& done : waiting) {
+    done(fail(taken.error().code, "no credential from the authority", taken.error().text()));
+  }
+}
+
+Status OwnCredentials::take(const Identifier& identity, ByteSpan encoded, bool is_new) {
+  const CredentialSource& source = *core_.config.credential_source;
+  auto credential = CredentialAndPurposeKey::decode(encoded);
+  if (!credential) return pass(credential);
+  const auto verified = core_.identities.verify_credential(
+      *credential, identity, std::vector<Identifier>{source.authority});
+  if (!verified) return fail(verified.error().code, verified.error().what, verified.error().detail);
+  Held& own = held_[identity];
+  own.encoded = credential->encode();
+  own.expires_at_s = verified->data.expires_at_s;
+  if (!is_new) return {};
+  if (state_ != nullptr && core_.config.persist) {
+    const Status stored =
+        state_->credentials().put({core_.config.name, source.authority.text(), identity.text(),
+                                   source.scope, own.encoded, own.expires_at_s});
+    if (!stored) {
+      core_.log(LogLevel::kWarn, "credential not kept: {}", stored.error().text());
+    }
+  }
+  if (renewed) renewed(identity, own.encoded);
+  return {};
+}
+
+void OwnCredentials::renew_later(const Identifier& identity, Held& own) {
+  if (!core_.config.credential_source->listener) return;
+  const std::uint64_t now_s = core_.clock.unix_seconds();
+  const std::uint64_t life_s = own.expires_at_s > now_s ? own.expires_at_s - now_s : 0;
+  // A short-lived one is renewed when half of it is left, so that there is time to try again.
+  const std::uint64_t early_s =
+      std::max(kSkewS + kRenewS, std::min<std::uint64_t>(life_s / 2, 3600));
+  std::uint64_t wait_ms = life_s > early_s ? (life_s - early_s) * 1000 : 0;
+  // Timers count monotonic time: look again each hour, in case the wall clock moved.
+  wait_ms = std::clamp<std::uint64_t>(wait_ms, kRetryMs, 3'600'000);
+  wait_ms -= core_.random_below(wait_ms / 10 + 1);
+  core_.timers.cancel(own.timer);
+  own.timer = core_.after_ms(wait_ms, [this, identity, early_s] {
+    Held& mine = held(identity);
+    const std::uint64_t now = core_.clock.unix_seconds();
+    if (mine.expires_at_s > now + early_s + 10) return renew_later(identity, mine);
+    fetch(identity);
+  });
+}
+
+// --- revocations
+
+void OwnCredentials::ask_revocations_in(std::uint64_t ms) {
+  const std::uint64_t due_ns = core_.now_ns() + ms * kNsPerMs;
+  if (revocation_timer_ != kNoTimer && revocations_due_ns_ <= due_ns) return;
+  core_.timers.cancel(revocation_timer_);
+  revocations_due_ns_ = due_ns;
+  revocation_timer_ = core_.after_ms(ms, [this] {
+    revocation_timer_ = kNoTimer;
+    ask_revocations();
+  });
+}
+
+void OwnCredentials::check_revocations() {
+  if (!knows_revocations_ || !configured()) return;
+  const std::uint64_t since_ms = (core_.now_ns() - revocations_asked_ns_) / kNsPerMs;
+  ask_revocations_in(since_ms >= kRevocationsAtOnceMs ? 0 : kRevocationsAtOnceMs - since_ms);
+}
+
+void OwnCredentials::ask_revocations() {
+  const auto& source = core_.config.credential_source;
+  if (!source || !source->listener || std::exchange(asking_revocations_, true)) return;
+  revocations_asked_ns_ = core_.now_ns();
+  AuthorityRequest request;
+  request.listener = *source->listener;
+  request.authority = source->authority;
+  request.service = kRevocationsAddress;
+  request.method = wire::Method::kGet;
+  request.timeout_ms = 10'000;
+  client_.ask(request, [this](const Result<Bytes>& body) {
+    asking_revocations_ = false;
+    const auto list =
+        body ? Revocations::decode(*body) : Result<Revocations>(std::unexpected(body.error()));
+    if (list && list->identifiers) {
+      knows_revocations_ = true;
+      if (revoked) revoked(core_.config.credential_source->authority, *list->identifiers);
+    }
+    const std::uint64_t pause = knows_revocations_ ? kRevocationsMs : kRevocationsUnknownMs;
+    // Who is no member yet is answered soon enough after he has become one.
+    const bool refused = !body && body.error().code == Errc::kRefused;
+    ask_revocations_in((refused ? kRevocationsMs : pause) + core_.random_below(pause / 4));
+  });
+}
+
+}  // namespace weir::control

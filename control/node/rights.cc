@@ -1,0 +1,212 @@
+#include "control/node/internal/rights.h"
+
+#include <algorithm>
+
+#include "control/authority/attributes.h"
+#include "control/store/state.h"
+
+namespace weir::control {
+namespace {
+
+// How late the end of a credential may be noticed, also when the wall clock jumps.
+constexpr std::uint64_t kLookMs = 1'000;
+
+}  // namespace
+
+Rights::Rights(NodeCore& core, State* state, Policies& policies)
+    : core_(core), state_(state), policies_(policies), gates_(kNobodysGate) {
+  policies_.on_change([this] { on_policies_changed(); });
+}
+
+void Rights::load() {
+  if (state_ == nullptr) return;
+  const auto rows = state_->attributes().list(core_.config.name, core_.clock.unix_seconds());
+  if (!rows) {
+    return core_.log(LogLevel::kError, "credentials of peers not read: {}", rows.error().text());
+  }
+  for (const AttributesRecord& row : *rows) {
+    const auto peer = Identifier::parse(row.identifier);
+    const auto authority = Identifier::parse(row.attested_by);
+    auto attributes = decode_attributes(row.attributes);
+    if (!peer || !authority || !attributes) continue;
+    attested_[{*peer, *authority}] = {std::move(*attributes), row.expires_at.value_or(0)};
+  }
+  expire();
+}
+
+// --- peers
+
+bool Rights::is_revoked(const Identifier& peer, const Identifier& authority) const {
+  const auto list = revoked_.find(authority);
+  return list != revoked_.end() && list->second.contains(peer);
+}
+
+void Rights::accept(const Identifier& peer, const std::vector<VerifiedCredential>& credentials) {
+  bool any = false;
+  for (const VerifiedCredential& credential : credentials) {
+    Attested attested{credential.data.attributes, credential.data.expires_at_s};
+    Attested& known = attested_[{peer, credential.issuer}];
+    any = any || known.attributes != attested.attributes || known.expires_at_s == 0;
+    if (known.expires_at_s == attested.expires_at_s && known.attributes == attested.attributes) {
+      continue;
+    }
+    known = std::move(attested);
+    keep(peer, credential.issuer, known);
+  }
+  if (timer_ == kNoTimer && !attested_.empty()) expire();
+  if (any && changed) changed(peer);
+}
+
+void Rights::keep(const Identifier& peer, const Identifier& authority, const Attested& attested) {
+  if (state_ == nullptr || !core_.config.persist) return;
+  const Status stored = state_->attributes().put(
+      {core_.config.name, peer.text(), encode_attributes(attested.attributes),
+       core_.clock.unix_seconds(), attested.expires_at_s, authority.text()});
+  if (!stored) {
+    core_.log(LogLevel::kWarn, "credential of {} will be forgotten with this node: {}", peer.text(),
+              stored.error().text());
+  }
+}
+
+const AttributeMap* Rights::attributes(const Identifier& peer, const Identifier& authority) const {
+  const auto it = attested_.find({peer, authority});
+  if (it == attested_.end() || it->second.expires_at_s <= core_.clock.unix_seconds()) {
+    return nullptr;
+  }
+  return is_revoked(peer, authority) ? nullptr : &it->second.attributes;
+}
+
+const AttributeMap* Rights::attributes(const Identifier& peer) const {
+  for (const Identifier& authority : core_.config.authorities) {
+    if (const AttributeMap* found = attributes(peer, authority)) return found;
+  }
+  return nullptr;
+}
+
+void Rights::set_revoked(const Identifier& authority, const std::vector<Identifier>& who) {
+  std::set<Identifier> now(who.begin(), who.end());
+  std::set<Identifier>& before = revoked_[authority];
+  std::vector<Identifier> differing;
+  std::set_symmetric_difference(now.begin(), now.end(), before.begin(), before.end(),
+                                std::back_inserter(differing));
+  before = std::move(now);
+  for (const Identifier& peer : differing) {
+    if (!attested_.contains({peer, authority})) continue;
+    core_.log(LogLevel::kInfo, "{} is {} a member", peer.text(),
+              is_revoked(peer, authority) ? "no longer" : "again");
+    if (changed) changed(peer);
+  }
+}
+
+// Also what a clock that jumped has ended.
+void Rights::expire() {
+  const std::uint64_t now_s = core_.clock.unix_seconds();
+  std::vector<Identifier> ended;
+  for (auto it = attested_.begin(); it != attested_.end();) {
+    if (it->second.expires_at_s > now_s) {
+      ++it;
+      continue;
+    }
+    ended.push_back(it->first.first);
+    it = attested_.erase(it);
+  }
+  if (!ended.empty() && state_ != nullptr && core_.config.persist) {
+    (void)state_->attributes().remove_expired(core_.config.name, now_s);
+  }
+  for (const Identifier& peer : ended) {
+    core_.log(LogLevel::kInfo, "the credential of {} has ended", peer.text());
+    if (changed) changed(peer);
+  }
+  core_.timers.cancel(timer_);
+  timer_ = kNoTimer;
+  if (!attested_.empty()) timer_ = core_.after_ms(kLookMs, [this] { timer_ = kNoTimer, expire(); });
+}
+
+// --- resources
+
+Decision Rights::decide(std::string_view name, ResourceType type,
+                        const std::optional<Identifier>& peer) const {
+  AccessRequest request;
+  request.resource = name;
+  request.type = type;
+  request.subject = peer;
+  request.attributes = peer ? attributes(*peer) : nullptr;
+  request.authority = has_authority();
+  return policies_.decide(request);
+}
+
+// Nobody has set a policy, and there is no authority: not even an identity is asked for.
+bool Rights::is_open(const std::string& name, ResourceType type) const {
+  return decide(name, type, std::nullopt).source == Decision::Source::kNoAuthority;
+}
+
+bool Rights::is_per_resource(const std::string& name, ResourceType type) const {
+  if (policies_.find(PolicyScope::kResource, name) != nullptr) return true;
+  const Policy* policy = policies_.find(PolicyScope::kResourceType, resource_type_text(type));
+  return policy != nullptr && policy->text.find("resource.id") != std::string::npos;
+}
+
+std::uint8_t Rights::take_gate(const std::string& name, ResourceType type) {
+  if (is_open(name, type)) return kOpenGate;
+  const std::string key = is_per_resource(name, type) ? name : std::string();
+  std::uint8_t free = kNobodysGate;
+  for (std::uint8_t i = 1; i < kNobodysGate; ++i) {
+    if (!gates_[i]) {
+      if (free == kNobodysGate) free = i;
+    } else if (gates_[i]->name == key && gates_[i]->type == type) {
+      ++gates_[i]->users;
+      return i;
+    }
+  }
+  if (free == kNobodysGate) {
+    core_.log(LogLevel::kError,
+              "{} resources have a policy of their own, more than weir can guard: {} is closed",
+              kNobodysGate - 1, name);
+    return kNobodysGate;
+  }
+  gates_[free] = Gate{key, type, 1};
+  return free;
+}
+
+void Rights::drop_gate(std::uint8_t gate) {
+  if (gate == kOpenGate || gate == kNobodysGate) return;
+  if (--gates_[gate]->users == 0) gates_[gate].reset();
+}
+
+std::uint8_t Rights::guard(const WorkerAddress& worker, std::string name, ResourceType type) {
+  unguard(worker);
+  const std::uint8_t gate = take_gate(name, type);
+  const bool is_new = gate != kOpenGate && gate != kNobodysGate && gates_[gate]->users == 1;
+  guarded_[worker] = {std::move(name), type, gate};
+  // Channels that are open do not know this gate yet.
+  if (is_new && changed) changed(std::nullopt);
+  return gate;
+}
+
+void Rights::unguard(const WorkerAddress& worker) {
+  const auto it = guarded_.find(worker);
+  if (it == guarded_.end()) return;
+  drop_gate(it->second.gate);
+  guarded_.erase(it);
+}
+
+Gates Rights::gates_of(const Identifier& peer) const {
+  Gates gates = kOpenGates;
+  for (std::uint8_t i = 1; i < kNobodysGate; ++i) {
+    if (gates_[i] && decide(gates_[i]->name, gates_[i]->type, peer).allow) gates |= Gates{1} << i;
+  }
+  return gates;
+}
+
+void Rights::on_policies_changed() {
+  for (auto& [worker, guarded] : guarded_) {
+    const std::uint8_t before = guarded.gate;
+    const std::uint8_t now = take_gate(guarded.name, guarded.type);
+    drop_gate(before);
+    guarded.gate = now;
+    if (now != before) core_.broadcast(SetWorkerGate{worker, now});
+  }
+  if (changed) changed(std::nullopt);
+}
+
+}  // namespace weir::control
