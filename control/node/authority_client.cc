@@ -13,18 +13,6 @@ Result<Bytes> body_of(const Reply& reply) {
 
 }  // namespace
 
-Result<wire::MultiAddr> secured(const wire::MultiAddr& listener) {
-  if (listener.empty()) return fail(Errc::kInvalid, "the route is empty");
-  wire::MultiAddr route = listener.slice(0, listener.size() - 1);
-  wire::MultiAddrPart last = listener.parts().back();
-  if (last.proto != wire::Proto::kService && last.proto != wire::Proto::kSecure) {
-    return fail(Errc::kInvalid, "the route does not end with a service", listener.text());
-  }
-  last.proto = wire::Proto::kSecure;
-  route.push_back(std::move(last));
-  return route;
-}
-
 void AuthorityClient::ask(const AuthorityRequest& request, Done<Bytes> done) {
   auto to = secured(request.listener);
   if (!to) return done(pass(to));

@@ -25,8 +25,10 @@ Status check(const MultiAddr& to) {
       case Proto::kNode:
         return fail(Errc::kInvalid, "a node's name must be replaced by its address", to.text());
       case Proto::kProject:
+        if (i == 0) continue;
+        return fail(Errc::kInvalid, "a project's name must be the first part", to.text());
       case Proto::kSpace:
-        return fail(Errc::kUnsupported, "projects are not supported yet", to.text());
+        return fail(Errc::kInvalid, "a route cannot go through a space", to.text());
       default:
         break;
     }
@@ -43,6 +45,18 @@ Status check(const MultiAddr& to) {
 }
 
 }  // namespace
+
+Result<wire::MultiAddr> secured(const wire::MultiAddr& listener) {
+  if (listener.empty()) return fail(Errc::kInvalid, "the route is empty");
+  wire::MultiAddr route = listener.slice(0, listener.size() - 1);
+  wire::MultiAddrPart last = listener.parts().back();
+  if (last.proto != wire::Proto::kService && last.proto != wire::Proto::kSecure) {
+    return fail(Errc::kInvalid, "the route does not end with a service", listener.text());
+  }
+  last.proto = wire::Proto::kSecure;
+  route.push_back(std::move(last));
+  return route;
+}
 
 ControlId Connections::open(const MultiAddr& to, ConnectOptions options, Done<Connection> done,
                             std::function<void(const std::string& why)> lost) {
@@ -73,6 +87,12 @@ void Connections::advance(ControlId id) {
       open.rest.erase(open.rest.begin());
       continue;
     }
+    if (part.proto == Proto::kProject) {
+      if (Status known = expand_project(open, part.value()); !known) {
+        return fail_open(id, std::move(known.error()));
+      }
+      continue;
+    }
     if (part.proto == Proto::kSecure) {
       open.rest.erase(open.rest.begin());
       return secure(id, part.value());
@@ -84,6 +104,22 @@ void Connections::advance(ControlId id) {
     open.rest.erase(open.rest.begin(), open.rest.begin() + 2);
     return connect(id, *hop);
   }
+}
+
+Status Connections::expand_project(Open& open, const std::string& name) {
+  if (!core_.config.find_project) return fail(Errc::kNotFound, "there is no project", name);
+  const auto project = core_.config.find_project(name);
+  if (!project) return fail(project.error().code, project.error().what, project.error().detail);
+  auto route = secured(project->route);
+  if (!route) return pass(route);
+  if (route->parts().front().proto == Proto::kProject) {
+    return fail(Errc::kInvalid, "the project's route names a project", route->text());
+  }
+  if (auto status = check(*route); !status) return status;
+  open.project = project->identity;
+  open.rest.erase(open.rest.begin());
+  open.rest.insert(open.rest.begin(), route->parts().begin(), route->parts().end());
+  return {};
 }
 
 void Connections::connect(ControlId id, const wire::TransportHop& hop) {
@@ -131,9 +167,11 @@ void Connections::secure(ControlId id, const std::string& listener) {
     advance(id);
   };
   const std::size_t made = open.connection.channels.size();
+  std::optional<std::vector<Identifier>> authorized = open.options.authorized;
+  if (const auto project = std::exchange(open.project, std::nullopt)) authorized = {{*project}};
   const ControlId attempt =
       channels_.create(route,
-                       {open.options.identity, open.options.authorized,
+                       {open.options.identity, std::move(authorized),
                         open.options.channel_timeout_ms, open.options.present_credential},
                        done);
   const auto it = open_.find(id);

@@ -98,6 +98,7 @@ Status NodeParts::start_services() {
           return *found;
         });
   }
+  if (!core.config.project_id.empty()) start_project_alias(core.config.project_id);
   must(services.start_uppercase(kUppercaseAddress));
   relay_service.start();
   if (!core.config.expose_node_manager) return {};
@@ -107,6 +108,20 @@ Status NodeParts::start_services() {
                     .allowed = {core.tcp_flow},
                     .handle = [this](MessageEvent& message) { return on_api_request(message); }}));
   return {};
+}
+
+// Only handshakes come this way: what follows goes to the responder's own address.
+void NodeParts::start_project_alias(const std::string& project_id) {
+  const Status added = workers.add({.address = project_id,
+                                    .allowed = {core.tcp_flow, core.api_flow},
+                                    .handle = [this](MessageEvent& message) {
+                                      const auto next = first_local(message.onward);
+                                      if (!next || *next != kApiAddress) return false;
+                                      return channel_listeners.on_message1(kApiAddress, message);
+                                    }});
+  if (!added) {
+    core.log(LogLevel::kError, "the address of project {} is taken", project_id);
+  }
 }
 
 bool NodeParts::on_api_request(MessageEvent& message) {

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "control/authority/authority.h"
+#include "control/project/project.h"
 #include "control/identity/identifier.h"
 #include "dataplane/io/socket_address.h"
 #include "dataplane/wire/hostname_port.h"
@@ -57,6 +58,11 @@ struct NodeConfig {
   std::optional<CredentialSource> credential_source;
   // Relays of this node carry only what comes from those who may register one (spec/04 12.3).
   bool relays_are_guarded = false;
+  // What /project/NAME in a route means; kNotFound. Unset: no projects.
+  std::function<Result<ProjectAccess>(const std::string& name)> find_project;
+  // A project node's: `/service/ID/service/api` leads to its listener `api`, as in the routes of
+  // projects and tickets (spec/03 9.3).
+  std::string project_id;
   std::int64_t pid = 0;
   // Default TCP listener; unset: none (a command's in-memory node).
   std::optional<SocketAddress> tcp_listener;

@@ -17,6 +17,7 @@ CommandSpec command_tree() {
                       vault_commands(),          worker_commands(),
                       service_commands(),        flow_control_commands(),
                       forwarder_commands(),      authority_commands(),
+                      project_commands(),        project_member_commands(),
                       completion_command()};
   for (const char* name : {"admin",
                            "credential",
@@ -33,9 +34,7 @@ CommandSpec command_tree() {
                            "markdown",
                            "migrate-database",
                            "policy",
-                           "project",
                            "project-admin",
-                           "project-member",
                            "rendezvous",
                            "reset",
                            "run",

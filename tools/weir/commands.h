@@ -23,6 +23,10 @@ CommandSpec worker_commands();                   //
 CommandSpec flow_control_commands();             //
 CommandSpec forwarder_commands();                //
 CommandSpec authority_commands();                // authority_commands.cc
+CommandSpec project_commands();                  // project_commands.cc
+CommandSpec project_create_command();            // project_create.cc
+CommandSpec project_enroll_command();            // project_enroll.cc
+CommandSpec project_member_commands();           // member_commands.cc
 CommandSpec completion_command();                // completion.cc
 
 // `node create` (node_create.cc) and `node counters` (node_counters.cc).

@@ -27,6 +27,7 @@
 #include "control/vault/identity_adapters.h"
 #include "tools/weir/context.h"
 #include "tools/weir/terminal.h"
+#include "tools/weir/trust.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -184,6 +185,9 @@ Status add_authority(const NodeOptions& options, Identities& identities, NodeCon
     settings->config.account_authority = (*known)->identifier();
   }
   settings->config.identity = config.identity;
+  if (settings->config.account_authority) {
+    config.authorities.assign(1, *settings->config.account_authority);
+  }
   config.authority = std::move(settings->config);
   return {};
 }
@@ -198,6 +202,9 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
   if (!config) return pass(config);
   if (Status added = add_authority(start.options, engine.identities(), *config); !added) {
     return added;
+  }
+  if (Status trusted = add_trust(state, engine.identities(), start.options, *config); !trusted) {
+    return trusted;
   }
   const Logger logger = node_logger(start);
   if (Status started = engine.start(std::move(*config), start.options, logger, true); !started) {
@@ -249,6 +256,7 @@ class LocalNode final : public TemporaryNode {
   explicit LocalNode(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
   ~LocalNode() override { engine_->shutdown(); }
 
+  Identities& identities() override { return engine_->identities(); }
   Result<Bytes> send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
                              std::optional<std::vector<Identifier>> authorized) override {
     Bytes answer;
@@ -276,7 +284,8 @@ class LocalNode final : public TemporaryNode {
 }  // namespace
 
 Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
-                                                            const IdentityRecord& identity) {
+                                                            const IdentityRecord& identity,
+                                                            const NodeOptions& trust) {
   auto engine = Engine::make(state, identity.name);
   if (!engine) return pass(engine);
   NodeConfig config;
@@ -288,6 +297,9 @@ Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
   config.default_services = false;
   config.handshake_share_percent = 100;
   config.persist = false;
+  if (Status trusted = add_trust(state, (*engine)->identities(), trust, config); !trusted) {
+    return pass(trusted);
+  }
   const Logger quiet = [](LogLevel, const std::string&) {};
   if (Status started = (*engine)->start(std::move(config), {}, quiet, false); !started) {
     (*engine)->shutdown();

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "control/identity/identities.h"
 #include "control/node/types.h"
 #include "control/store/state.h"
 #include "tools/weir/node_options.h"
@@ -41,13 +42,16 @@ Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int s
 class TemporaryNode {
  public:
   virtual ~TemporaryNode() = default;
+  virtual Identities& identities() = 0;
   // `authorized`: who may be at the end of the channels that `to` names; unset: anybody.
   virtual Result<Bytes> send_message(
       const wire::MultiAddr& to, Bytes payload, std::uint64_t timeout_ms,
       std::optional<std::vector<Identifier>> authorized = std::nullopt) = 0;
   virtual Result<SecureChannelInfo> create_secure_channel(const ChannelRequest& request) = 0;
 };
+// `trust`: only its trust options count.
 Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
-                                                            const IdentityRecord& identity);
+                                                            const IdentityRecord& identity,
+                                                            const NodeOptions& trust = {});
 
 }  // namespace weir::cli

@@ -124,6 +124,11 @@ IdentityPtr known_identity(Context& context, const std::string& identifier) {
   return must(identities->get(must(Identifier::parse(identifier))));
 }
 
+IdentityPtr import_history(Context& context, const std::string& hex) {
+  PublicIdentities identities(context);
+  return must(identities->import_hex(hex));
+}
+
 IdentityRecord import_identity(Context& context, const std::string& name, const std::string& hex) {
   must(check_name(name));
   PublicIdentities identities(context);

@@ -27,6 +27,8 @@ IdentityRecord create_identity(Context& context, const std::string& name,
                                const std::optional<std::string>& vault, Tell tell);
 // A known identity's verified history, whoever's it is.
 IdentityPtr known_identity(Context& context, const std::string& identifier);
+// From the hex of a change history, which is verified and stored; gives up when it is none.
+IdentityPtr import_history(Context& context, const std::string& hex);
 // From the hex of a change history, without keys.
 IdentityRecord import_identity(Context& context, const std::string& name, const std::string& hex);
 

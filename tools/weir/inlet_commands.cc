@@ -62,12 +62,18 @@ wire::MultiAddr outlet_route(Context& context, const Arguments& arguments, const
               "a route such as /node/n1/service/"
               "outlet");
     }
-    give_up(Failure{fmt::format("invalid value '{}' for '--to': No projects found", to),
-                    {"a service name alone is looked up behind a project's relay, and projects are "
-                     "not built yet in weir"},
-                    "give a whole route, such as /node/n1/service/outlet",
-                    "OCK500",
-                    kExitFailed});
+    const auto project = context.state().projects().get_default();
+    if (!project) {
+      give_up(Failure{fmt::format("invalid value '{}' for '--to': No projects found", to),
+                      {"a service name alone is looked up behind a relay of the default project"},
+                      "enroll with `weir project enroll TICKET`, or give a whole route, such as "
+                      "/node/n1/service/outlet",
+                      "OCK500",
+                      kExitFailed});
+    }
+    return must(wire::MultiAddr::parse(
+        fmt::format("/project/{}/service/forward_to_{}/secure/api/service/{}", project->name,
+                    arguments.text_or("via", "default"), to)));
   }
   if (arguments.has("via")) {
     give_up(fmt::format("invalid value '{}' for '--via': 'via' can't be passed if 'to' is a route",

@@ -9,6 +9,7 @@
 #include "tools/weir/identity_access.h"
 #include "tools/weir/nodes.h"
 #include "tools/weir/route_builder.h"
+#include "tools/weir/trust_options.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -50,7 +51,9 @@ Bytes send_from_here(Context& context, const Arguments& arguments, const wire::M
   const IdentityRecord identity = arguments.has("identity")
                                       ? named_identity(context, arguments.text("identity"))
                                       : default_identity(context, Tell::kNo);
-  const auto node = must(start_temporary_node(context.state(), identity));
+  NodeOptions trust;
+  add_trust_options(context, arguments, trust);
+  const auto node = must(start_temporary_node(context.state(), identity, trust));
   auto answer = node->send_message(route, std::move(payload),
                                    context.duration_ms(arguments, "timeout", kTimeoutMs));
   if (!answer) give_up_unanswered(answer.error().text());
@@ -110,10 +113,7 @@ CommandSpec message_commands() {
               .with(option("retry-count", "N", "No effect").alias("retry").hidden())
               .with(option("retry-delay", "DURATION", "No effect").hidden().checked(check_duration))
               .with(flag("no-retry", "No effect").hidden())
-              .with(not_built_option("project", "PROJECT_NAME"))
-              .with(not_built_option("authority-identity", "IDENTITY"))
-              .with(not_built_option("authority-route", "AUTHORITY_ROUTE"))
-              .with(not_built_option("credential-scope", "CREDENTIAL_SCOPE"))
+              .with(trust_options())
               .help_when_empty());
 }
 

@@ -22,6 +22,7 @@
 #include "tools/weir/node_here.h"
 #include "tools/weir/node_process.h"
 #include "tools/weir/nodes.h"
+#include "tools/weir/trust_options.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -98,6 +99,7 @@ NodeOptions options_of(Context& context, const Arguments& arguments) {
   options.spin_us = arguments.text_or("spin-us", "");
   options.handshake_share = handshake_share(context, arguments);
   options.authority = arguments.text_or("authority", "");
+  add_trust_options(context, arguments, options);
   options.status_endpoint = arguments.optional("status-endpoint");
   if (arguments.has("status-endpoint-port")) {
     options.status_endpoint = "127.0.0.1:" + arguments.text("status-endpoint-port");
@@ -335,10 +337,7 @@ CommandSpec node_create_command() {
                 .alias("launch-configuration")
                 .alias("launch-config"))
       .with(not_built_flag("in-memory"))
-      .with(not_built_option("project", "PROJECT_NAME"))
-      .with(not_built_option("authority-identity", "IDENTITY"))
-      .with(not_built_option("authority-route", "AUTHORITY_ROUTE"))
-      .with(not_built_option("credential-scope", "CREDENTIAL_SCOPE"))
+      .with(trust_options())
       .with(not_built_flag("started-from-configuration"))
       .with(not_built_option("opentelemetry-context", "CONTEXT"))
       .with(not_built_option("tcp-callback-port", "PORT"));

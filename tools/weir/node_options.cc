@@ -11,6 +11,10 @@ std::string options_json(const NodeOptions& options) {
                          {"cores", options.cores},
                          {"spin_us", options.spin_us},
                          {"handshake_share", options.handshake_share},
+                         {"project", options.project},
+                         {"authority_identity", options.authority_identity},
+                         {"authority_route", options.authority_route},
+                         {"credential_scope", options.credential_scope},
                          {"authority", options.authority}};
   if (options.status_endpoint) json["status_endpoint"] = *options.status_endpoint;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -29,6 +33,10 @@ Result<NodeOptions> options_from_json(std::string_view text) {
   read("cores", options.cores);
   read("spin_us", options.spin_us);
   read("handshake_share", options.handshake_share);
+  read("project", options.project);
+  read("authority_identity", options.authority_identity);
+  read("authority_route", options.authority_route);
+  read("credential_scope", options.credential_scope);
   read("authority", options.authority);
   std::string endpoint;
   read("status_endpoint", endpoint);
@@ -49,6 +57,10 @@ std::vector<std::string> option_words(const NodeOptions& options) {
   add("--cores", options.cores);
   add("--spin-us", options.spin_us);
   add("--handshake-share", options.handshake_share);
+  add("--project", options.project);
+  add("--authority-identity", options.authority_identity);
+  add("--authority-route", options.authority_route);
+  add("--credential-scope", options.credential_scope);
   add("--authority", options.authority);
   add("--status-endpoint", options.status_endpoint.value_or(""));
   if (options.no_status_endpoint) words.emplace_back("--no-status-endpoint");

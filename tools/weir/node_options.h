@@ -19,7 +19,12 @@ struct NodeOptions {
   std::string cores;            // "0-3"; empty: one shard, not pinned
   std::string handshake_share;  // percent of one core; empty: the default
   std::string spin_us;          // a number; empty: 0
-  std::string authority;        // JSON (control/authority/config_json.h); empty: an ordinary node
+  // Trust (spec/03 4.6): a project, or an authority without one.
+  std::string project;             // a name; empty: none
+  std::string authority_identity;  // a change history in hex
+  std::string authority_route;
+  std::string credential_scope;
+  std::string authority;  // JSON (control/authority/config_json.h); empty: an ordinary node
 
   friend bool operator==(const NodeOptions&, const NodeOptions&) = default;
 };

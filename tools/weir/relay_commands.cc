@@ -41,11 +41,19 @@ std::string relay_text(const api::RelayInfo& relay) {
 wire::MultiAddr relay_route(Context& context, const Arguments& arguments,
                             const std::string& sender) {
   if (!arguments.has("at")) {
-    give_up(Failure{"There is no default project defined. Please enroll or create a project.",
-                    {"projects are not built yet in weir"},
-                    "name the relay's node with --at, such as --at n1 or --at /ip4/A/tcp/P",
-                    "OCK401",
-                    kExitFailed});
+    const auto project = context.state().projects().get_default();
+    if (!project) {
+      give_up(
+          Failure{"There is no default project defined. Please enroll or create a project.",
+                  {},
+                  "enroll with `weir project enroll TICKET`, or name the relay's node with --at, "
+                  "such as --at n1 or --at /ip4/A/tcp/P",
+                  "OCK401",
+                  kExitFailed});
+    }
+    wire::MultiAddr route;
+    route.push_back(wire::Proto::kProject, project->name);
+    return route;
   }
   const std::string& at = arguments.text("at");
   wire::MultiAddr route;
@@ -84,17 +92,17 @@ void run_create(Context& context, const Arguments& arguments) {
     output.plain = done_line(fmt::format(
         "Now relaying messages from {}/service/{} \u2192 "
         "/node/{}/service/{}",
-        arguments.text("at"), *relay.remote_address, node.name, relay.worker_address.value_or("")));
+        request.at.text(), *relay.remote_address, node.name, relay.worker_address.value_or("")));
   } else if (waits) {
     output.plain = warning_line(fmt::format(
         "A relay was created at /node/{} but failed to connect to {}{}\n    It will "
         "retry to connect automatically",
-        node.name, arguments.text("at"), relay.last_failure ? ": " + *relay.last_failure : ""));
+        node.name, request.at.text(), relay.last_failure ? ": " + *relay.last_failure : ""));
   } else {
     output.plain =
         done_line(fmt::format("A relay was created at /node/{}\n    It will "
                               "automatically connect to {} as soon as it is available",
-                              node.name, arguments.text("at")));
+                              node.name, request.at.text()));
   }
   context.print(output);
 }

@@ -39,12 +39,6 @@ NodeRecord node_of_route(Context& context, const std::string& name, const char* 
 
 void refuse_unbuilt_parts(const wire::MultiAddr& route, const char* argument) {
   for (const wire::MultiAddrPart& part : route.parts()) {
-    if (part.proto == wire::Proto::kProject) {
-      refuse_usage(
-          fmt::format("projects are not built yet in weir: '{}' names {}\n\n  tip: use "
-                      "/node/NAME or /ip4/ADDRESS/tcp/PORT",
-                      argument, route.text()));
-    }
     if (part.proto == wire::Proto::kSpace) {
       give_up_invalid(argument, "a route cannot go through a space");
     }

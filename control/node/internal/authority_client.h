@@ -23,9 +23,6 @@ struct AuthorityRequest {
   std::uint64_t timeout_ms = 30'000;
 };
 
-// `/a/../service/api` as `/a/../secure/api`: a channel there.
-Result<wire::MultiAddr> secured(const wire::MultiAddr& listener);
-
 class AuthorityClient {
  public:
   AuthorityClient(NodeCore& core, Connections& connections, Messenger& messenger)

@@ -46,6 +46,9 @@ class ChannelListeners {
   };
   const std::map<std::string, Listener>& all() const { return listeners_; }
 
+  // A first handshake message for the listener at `address`. True: its credit is kept.
+  bool on_message1(const std::string& address, MessageEvent& message);
+
  private:
   struct Half {
     std::unique_ptr<Responder> responder;
@@ -55,7 +58,6 @@ class ChannelListeners {
     TimerId timer = kNoTimer;
   };
   // Handlers: true when the message's credit is kept.
-  bool on_message1(const std::string& address, MessageEvent& message);
   bool on_message3(ControlId id, MessageEvent& message);
   // Now, or when there is a share for it. `due` has the listener or the id, not the message.
   bool admit(HandshakeLine line, WaitingHandshake due, MessageEvent& message);

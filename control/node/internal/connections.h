@@ -41,6 +41,9 @@ struct Connection {
   std::vector<ControlId> channels;  // in order of creation
 };
 
+// `/a/../service/api` as `/a/../secure/api`: a channel with the listener there.
+Result<wire::MultiAddr> secured(const wire::MultiAddr& listener);
+
 class Connections {
  public:
   Connections(NodeCore& core, WorkerTable& workers, Links& links, Channels& channels)
@@ -65,12 +68,15 @@ class Connections {
     Connection connection;
     ConnectOptions options;
     std::vector<wire::MultiAddrPart> rest;
+    std::optional<Identifier> project;      // who must be at the end of the next channel
     std::vector<wire::MultiAddrPart> path;  // done so far, transports and channels as services
     Done<Connection> done;                  // null when finished
     std::function<void(const std::string& why)> lost;
     ControlId connecting = 0;  // attempt in flight at links_ or channels_
   };
   void advance(ControlId id);
+  // Puts the project's route in the place of its name.
+  Status expand_project(Open& open, const std::string& name);
   void connect(ControlId id, const wire::TransportHop& hop);
   void secure(ControlId id, const std::string& listener);
   void finish(ControlId id);

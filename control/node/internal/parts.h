@@ -41,6 +41,7 @@ class NodeParts {
   void create_channel(const ChannelRequest& request, Done<SecureChannelInfo> done);
   SecureChannelInfo info(const control::Channel& channel);
   Status start_services();
+  void start_project_alias(const std::string& project_id);
   void restore_listeners();
   void report(Done<CountersReport> done);
 

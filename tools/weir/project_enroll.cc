@@ -1,0 +1,176 @@
+#include "tools/weir/project_enroll.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "base/hex.h"
+#include "tools/weir/attribute_options.h"
+#include "tools/weir/commands.h"
+#include "tools/weir/failure.h"
+#include "tools/weir/identity_access.h"
+#include "tools/weir/project_access.h"
+#include "tools/weir/values.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::uint64_t kTimeoutMs = 240'000;
+
+bool is_url(const std::string& text) {
+  return text.starts_with("http://") || text.starts_with("https://");
+}
+
+bool says_already_member(const std::string& words) {
+  std::string lower = words;
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower.find("already a member") != std::string::npos;
+}
+
+CredentialAndPurposeKey fetch_credential(AuthorityAccess& authority,
+                                         const IdentityRecord& identity) {
+  const Bytes body = authority.ask("credential_issuer", wire::Method::kPost, "/");
+  CredentialAndPurposeKey credential = must(CredentialAndPurposeKey::decode(body));
+  must(authority.identities().verify_credential(
+           credential, must(Identifier::parse(identity.identifier)),
+           std::vector<Identifier>{*authority.project().authority}),
+       "The authority's credential does not verify");
+  return credential;
+}
+
+Json credential_json(const CredentialAndPurposeKey& credential) {
+  const CredentialData data = must(credential.content());
+  const auto issuer = must(credential.attestation.content());
+  return {{"attributes", attribute_texts(data.attributes)},
+          {"created_at", data.created_at_s},
+          {"credential", to_hex(credential.encode())},
+          {"expires_at", data.expires_at_s},
+          {"issuer", issuer.subject.text()},
+          {"subject", data.subject ? data.subject->text() : ""}};
+}
+
+void print_enrolled(Context& context, const Enrolled& enrolled, const IdentityRecord& identity) {
+  std::string plain = done_line(fmt::format("Successfully enrolled identity {} to the {} project.",
+                                            identity.name, enrolled.project_name));
+  if (enrolled.credential) {
+    plain += "\n" + attribute_lines(
+                        attribute_texts(must(enrolled.credential->content()).attributes), "      ");
+  }
+  context.print({.plain = plain, .machine = {}, .json = enrolled_json(enrolled, identity)});
+}
+
+void run_enroll(Context& context, const Arguments& arguments) {
+  const IdentityRecord identity =
+      arguments.has("identity") ? identity_or_new(context, arguments.text("identity"), Tell::kYes)
+                                : default_identity(context, Tell::kYes);
+  const std::uint64_t timeout_ms = context.duration_ms(arguments, "timeout", kTimeoutMs);
+  const bool with_credential = !arguments.has("skip-credential-issue");
+  if (arguments.has("ENROLLMENT_TICKET")) {
+    const Ticket ticket = read_ticket(context, arguments.text("ENROLLMENT_TICKET"));
+    return print_enrolled(context, enroll(context, ticket, identity, timeout_ms, with_credential),
+                          identity);
+  }
+  const Project project = stored_project(context, arguments.optional("project"));
+  AuthorityAccess authority(context, project, identity);
+  authority.set_timeout_ms(timeout_ms);
+  Enrolled enrolled;
+  enrolled.project_name = project.name;
+  if (with_credential) enrolled.credential = fetch_credential(authority, identity);
+  print_enrolled(context, enrolled, identity);
+}
+
+}  // namespace
+
+Ticket read_ticket(Context&, const std::string& given) {
+  if (is_url(given)) {
+    give_up("A ticket cannot be fetched from a URL",
+            "fetch it first: weir project enroll \"$(curl -s URL)\"");
+  }
+  std::string text = given;
+  std::error_code failed;
+  if (given.size() < 4096 && std::filesystem::is_regular_file(given, failed)) {
+    std::ifstream file(given, std::ios::binary);
+    text.resize(kTicketBytesMax + 1);
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+  }
+  auto ticket = Ticket::parse(text);
+  if (ticket) return std::move(*ticket);
+  give_up(Failure{ticket.error().text(),
+                  {},
+                  "a ticket is the text, or the name of a file with it, that `project ticket` made",
+                  {},
+                  kExitFailed});
+}
+
+void check_project(Context& context, const Project& project) {
+  // Histories are only stored when they verify.
+  if (project.project_change_history) {
+    const auto own = import_history(context, *project.project_change_history);
+    if (project.identity && own->identifier() != *project.identity) {
+      give_up("The project's identity is not that of its change history");
+    }
+  }
+  if (project.authority_identity) import_history(context, *project.authority_identity);
+  if (!project.access_route.empty()) must(wire::MultiAddr::parse(project.access_route));
+  if (project.authority_access_route) must(wire::MultiAddr::parse(*project.authority_access_route));
+}
+
+Enrolled enroll(Context& context, const Ticket& ticket, const IdentityRecord& identity,
+                std::uint64_t timeout_ms, bool with_credential) {
+  Project project = ticket.project();
+  check_project(context, project);
+  store_project(context, project);
+  AuthorityAccess authority(context, project, identity);
+  authority.set_timeout_ms(timeout_ms);
+  Enrolled enrolled;
+  enrolled.project_name = project.name;
+  const auto used = authority.try_ask("enrollment_token_acceptor", wire::Method::kPost, "/",
+                                      ticket.code.encode());
+  if (!used) {
+    enrolled.was_member =
+        used.error().code == Errc::kRefused && says_already_member(used.error().detail);
+    if (!enrolled.was_member) {
+      if (used.error().code == Errc::kRefused) {
+        give_up(
+            Failure{used.error().detail,
+                    {},
+                    "a ticket can be used for its time and number of uses only: ask for a new one",
+                    {},
+                    kExitFailed});
+      }
+      give_up(used.error());
+    }
+    context.note(done_line("Identity is already enrolled with the project"));
+  }
+  if (with_credential) enrolled.credential = fetch_credential(authority, identity);
+  return enrolled;
+}
+
+Json enrolled_json(const Enrolled& enrolled, const IdentityRecord& identity) {
+  return {
+      {"credential", enrolled.credential ? credential_json(*enrolled.credential) : Json(nullptr)},
+      {"identity",
+       {{"identifier", identity.identifier},
+        {"is_default", identity.is_default},
+        {"name", identity.name},
+        {"vault_name", identity.vault_name}}},
+      {"project_name", enrolled.project_name}};
+}
+
+CommandSpec project_enroll_command() {
+  return command("enroll", "Become a member of a project with a ticket", run_enroll)
+      .with(positional("ENROLLMENT_TICKET", "The ticket, or the name of a file with it"))
+      .with(option("identity", "IDENTITY_NAME", "Who becomes a member; made if missing"))
+      .with(option("project", "PROJECT_NAME", "Without a ticket: get a new credential of this one"))
+      .with(option("timeout", "TIMEOUT", "How long the authority may take")
+                .by_default("240s")
+                .checked(check_duration))
+      .with(flag("skip-credential-issue", "Do not get a credential").hidden())
+      .with(not_built_flag("okta"));
+}
+
+}  // namespace weir::cli
