@@ -259,15 +259,37 @@ Status Node::delete_relay(const std::string& name) { return parts_->relays.remov
 
 // --- portals
 
+Policies& Node::policies() { return parts_->policies; }
 void Node::create_inlet(const InletRequest& request, Done<InletStatus> done) {
-  parts_->inlets.create(request, std::move(done));
+  Policies& policies = parts_->policies;
+  if (!request.policy || show_inlet(request.alias)) {
+    return parts_->inlets.create(request, std::move(done));
+  }
+  const Policy* old = policies.find(PolicyScope::kResource, request.alias);
+  const std::optional<Expr> before = old != nullptr ? old->expr : std::nullopt;
+  // Before the inlet exists: its first connection must meet the policy.
+  if (const Status set = policies.put(PolicyScope::kResource, request.alias, *request.policy);
+      !set) {
+    return done(std::unexpected(set.error()));
+  }
+  parts_->inlets.create(request, [&policies, alias = request.alias, before,
+                                  done = std::move(done)](Result<InletStatus> status) {
+    if (!status) {
+      const Status undone = before ? policies.put(PolicyScope::kResource, alias, *before)
+                                   : policies.remove(PolicyScope::kResource, alias);
+      (void)undone;  // the policy of a resource that does not exist
+    }
+    done(std::move(status));
+  });
 }
 std::vector<InletStatus> Node::list_inlets() const { return parts_->inlets.list(); }
 Result<InletStatus> Node::show_inlet(const std::string& alias) const {
   return parts_->inlets.show(alias);
 }
 Result<InletStatus> Node::delete_inlet(const std::string& alias) {
-  return parts_->inlets.remove(alias);
+  auto removed = parts_->inlets.remove(alias);
+  if (removed) parts_->forget_policy(alias);
+  return removed;
 }
 void Node::create_outlet(const OutletRequest& request, Done<OutletStatus> done) {
   parts_->outlets.create(request, std::move(done));
@@ -277,7 +299,9 @@ Result<OutletStatus> Node::show_outlet(const std::string& address) const {
   return parts_->outlets.show(address);
 }
 Result<OutletStatus> Node::delete_outlet(const std::string& address) {
-  return parts_->outlets.remove(address);
+  auto removed = parts_->outlets.remove(address);
+  if (removed) parts_->forget_policy(address);
+  return removed;
 }
 
 // --- flow control, messages, forwarders

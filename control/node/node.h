@@ -29,6 +29,7 @@ namespace weir {
 
 class State;       // control/store/state.h
 class Identities;  // control/identity/identities.h
+class Policies;    // control/policy/access.h
 class NodeParts;   // control/node/internal/parts.h
 
 class Node {
@@ -119,6 +120,9 @@ class Node {
   std::vector<OutletStatus> list_outlets() const;
   Result<OutletStatus> show_outlet(const std::string& address) const;
   Result<OutletStatus> delete_outlet(const std::string& address);
+
+  // --- policies (5.12): of this node, read at start.
+  Policies& policies();
 
   // --- flow control (5.9). `id`: 32 hex digits, not checked for existence; `address`: one local
   // part.

@@ -32,6 +32,12 @@ void Outlets::create(const OutletRequest& request, Done<OutletStatus> done) {
     return done(fail(Errc::kAlreadyExists, "A TCP outlet with that address already exists",
                      "A TCP outlet with address '" + address + "' already exists"));
   }
+  if (request.policy) {
+    if (const Status set = set_policy(address, *request.policy); !set) {
+      workers_.remove(address);
+      return done(std::unexpected(set.error()));
+    }
+  }
   const ControlId id = core_.next_id();
   Outlet& outlet = outlets_[id];
   outlet.id = id;

@@ -58,6 +58,9 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
     rights.set_revoked(issuer, who);
   };
   rights.changed = [this](const std::optional<Identifier>& peer) { on_rights_changed(peer); };
+  outlets.set_policy = [this](const std::string& address, const Expr& policy) {
+    return policies.put(PolicyScope::kResource, address, policy);
+  };
   channels.orphaned = [this](const control::Channel& channel) {
     connections.on_channel_ended(channel, "the connection under the secure channel ended");
   };
@@ -79,6 +82,13 @@ void NodeParts::start(Done<std::optional<SocketAddress>> done) {
                  default_listener = listener->address;
                  done(std::optional<SocketAddress>(listener->bound));
                });
+}
+
+void NodeParts::forget_policy(const std::string& resource) {
+  const Status removed = policies.remove(PolicyScope::kResource, resource);
+  if (removed) return;
+  core.log(LogLevel::kError, "the policy of {} was not removed: {}", resource,
+           removed.error().text());
 }
 
 Status NodeParts::start_services() {

@@ -15,6 +15,7 @@
 #include "control/authority/authority.h"
 #include "control/project/project.h"
 #include "control/identity/identifier.h"
+#include "control/policy/expression.h"
 #include "dataplane/io/socket_address.h"
 #include "dataplane/wire/hostname_port.h"
 #include "dataplane/wire/multiaddr.h"
@@ -161,6 +162,8 @@ struct InletRequest {
   bool wait_connection = true;
   bool skip_handshake = false;
   bool enable_nagle = false;
+  // Becomes the policy of the resource ALIAS. Not kept with the inlet: policies are stored apart.
+  std::optional<Expr> policy;
   std::vector<std::string> prefix_route;  // worker addresses in front of the route; usually none
 };
 struct InletStatus {
@@ -182,6 +185,7 @@ struct OutletRequest {
   bool skip_handshake = false;
   bool enable_nagle = false;
   std::optional<std::vector<Identifier>> authorized;  // ours; absent: everyone
+  std::optional<Expr> policy;  // becomes that of the resource ADDRESS; as for inlets
 };
 struct OutletStatus {
   wire::HostnamePort to;

@@ -62,6 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   body<CreateOutlet>(input);
   body<OutletStatusList>(input);
   body<ForwarderList>(input);
+  body<SetPolicy>(input);
+  body<PolicyInfo>(input);
+  body<PolicyFilter>(input);
+  body<PoliciesList>(input);
   const std::string_view text = as_text(input);
   if (const std::size_t head = http_head_bytes(text)) (void)parse_http_head(text.substr(0, head));
   return 0;

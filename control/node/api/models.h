@@ -6,6 +6,7 @@
 #include "control/node/api/models_extension.h"
 #include "control/node/api/models_latency.h"
 #include "control/node/api/models_node.h"
+#include "control/node/api/models_policy.h"
 #include "control/node/api/models_portal.h"
 #include "control/node/api/models_relay.h"
 #include "control/node/api/models_service.h"

@@ -59,7 +59,7 @@ struct InternetAddress {
 enum class ConnectionStatus : std::uint8_t { kDown = 0, kUp = 1 };
 const char* connection_status_text(ConnectionStatus status);  // "Up"
 
-// One CBOR item as received, for what this node does not interpret (policies, credentials).
+// One CBOR item as received, for what this node does not interpret (credentials).
 struct RawItem {
   Bytes bytes;
   friend bool operator==(const RawItem&, const RawItem&) = default;

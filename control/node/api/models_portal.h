@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/node/api/models_common.h"
+#include "control/policy/policy_expression.h"
 
 namespace weir::api {
 
@@ -11,7 +12,7 @@ struct CreateInlet {
   std::string alias;
   std::optional<Identifier> authorized;
   std::optional<Duration> wait_for_outlet;
-  std::optional<RawItem> policy;
+  std::optional<PolicyExpression> policy;
   bool wait_connection = true;
   std::optional<Identifier> identity;
   bool enable_udp_puncture = false;
@@ -85,7 +86,7 @@ struct CreateOutlet {
   bool tls = false;
   std::optional<wire::Address> address;
   bool reachable_from_default_secure_channel = true;
-  std::optional<RawItem> policy;
+  std::optional<PolicyExpression> policy;
   bool privileged = false;
   bool skip_handshake = false;
   bool enable_nagle = false;

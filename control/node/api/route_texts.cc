@@ -55,10 +55,6 @@ const char* unbuilt_feature(wire::Method method, const Path& path) {
       Unbuilt{Method::kDelete, "node/services/lease_manager", "lease managers"},
       Unbuilt{Method::kPost, "node/influxdb_inlet", "InfluxDB inlets"},
       Unbuilt{Method::kPost, "node/influxdb_outlet", "InfluxDB outlets"},
-      Unbuilt{Method::kGet, "policy", "policies"},
-      Unbuilt{Method::kGet, "policy/*", "policies"},
-      Unbuilt{Method::kPost, "policy/*", "policies"},
-      Unbuilt{Method::kDelete, "policy/*", "policies"},
   };
   std::string parameter;
   for (const Unbuilt& entry : kUnbuilt) {
@@ -153,6 +149,9 @@ std::string inlet_failed(const std::string& alias, const Error& error) {
 }
 std::string no_outlet(const std::string& address) {
   return "Outlet with address " + wire::Address::local(address).text() + " not found";
+}
+std::string no_policy(const std::string& resource, const std::string& action) {
+  return "No policy found for resource '" + resource + "' and action '" + action + "'";
 }
 std::string outlet_failed(const std::optional<std::string>& address, const Error& error) {
   if (error.code != Errc::kAlreadyExists || !address) return error.text();

@@ -5,6 +5,7 @@
 // rarely.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class Outlets {
   std::vector<OutletStatus> list() const;
   Result<OutletStatus> show(const std::string& address) const;
   Result<OutletStatus> remove(const std::string& address);
+  // Called with the address that was chosen, before the outlet exists.
+  std::function<Status(const std::string& address, const Expr& policy)> set_policy;
   void restore();
   bool on_stream_ended(const StreamEnded& event);
   void on_stale(const OutletStale& event);

@@ -42,6 +42,8 @@ class NodeParts {
   SecureChannelInfo info(const control::Channel& channel);
   Status start_services();
   void start_project_alias(const std::string& project_id);
+  // The policy of a resource ends with it (spec/04 9.1).
+  void forget_policy(const std::string& resource);
   void restore_listeners();
   void report(Done<CountersReport> done);
 

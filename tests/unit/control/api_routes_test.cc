@@ -161,6 +161,8 @@ struct FakeNode {
   }
   std::vector<ForwarderInfo> list_forwarders() const { return {{"f0", "t:1", true, 3}}; }
   Status delete_forwarder(const std::string& a) { return status("delete forwarder " + a); }
+  Policies node_policies{"n", nullptr};
+  Policies& policies() { return node_policies; }
 };
 
 class ApiRoutes : public testing::Test {
@@ -359,11 +361,8 @@ TEST_F(ApiRoutes, ErrorBodiesOfRealNodesAreReproduced) {
   for (const auto& exchange : all.at("node_manager_exchanges")) {
     const auto& response = exchange.at("response");
     const std::string hex = response.at("body");
-    // Those whose message holds a source file of the machine that built the node cannot match, and
-    // policies are another slice.
-    const std::string path = exchange.at("request").at("path");
+    // Those whose message holds a source file of the machine that built the node cannot match.
     if (response.at("status") == 200 || !response.contains("error") ||
-        path.find("policy") != std::string::npos ||
         response.at("error").at("message").get<std::string>().find("crates/") !=
             std::string::npos) {
       continue;
@@ -379,6 +378,34 @@ TEST_F(ApiRoutes, ErrorBodiesOfRealNodesAreReproduced) {
   }
   std::printf("%d error bodies\n", compared);
   EXPECT_GE(compared, 10);
+}
+
+// In the order in which a real node was asked; the inlet of another exchange had a policy, too.
+TEST_F(ApiRoutes, PoliciesAreAnsweredAsARealNodeAnswersThem) {
+  Policies& policies = node_.node_policies;
+  ASSERT_TRUE(policies.load());
+  const Expr member = PolicyExpression::parse("role=member")->to_expr();
+  ASSERT_TRUE(policies.put(PolicyScope::kResource, "endowed-nyala", member));
+  std::ifstream file(WEIR_TEST_VECTORS "/api.json");
+  const nlohmann::json all = nlohmann::json::parse(file);
+  int ran = 0;
+  for (const auto& exchange : all.at("node_manager_exchanges")) {
+    const auto& request = exchange.at("request");
+    if (request.at("path").get<std::string>().find("policy") == std::string::npos) continue;
+    const auto answer = ask_raw(from_hex(request.at("bytes").get<std::string>()).value());
+    const auto ours = wire::decode_response(answer.value());
+    ASSERT_TRUE(ours);
+    const auto& response = exchange.at("response");
+    EXPECT_EQ(static_cast<int>(*ours->status), response.at("status").get<int>());
+    EXPECT_EQ(ours->has_body, response.at("has_body").get<bool>());
+    EXPECT_EQ(to_hex(ours->body), response.at("body").get<std::string>()) << exchange.at("what");
+    ++ran;
+  }
+  std::printf("%d policy exchanges\n", ran);
+  EXPECT_GE(ran, 7);
+  EXPECT_ANSWER(ask(Method::kDelete, "/policy/x", ResourceTypeOrName{std::nullopt, "r"}.encode()),
+                500, "Matching variant not found");
+  EXPECT_EQ(ask(Method::kGet, "/policy").status, ApiStatus::kInternalServerError);
 }
 
 TEST_F(ApiRoutes, UnknownPathsAndMethodsAreNamedInTheAnswer) {
@@ -404,29 +431,19 @@ TEST_F(ApiRoutes, WhatIsNotBuiltSaysSoInsteadOfPretending) {
       {Method::kPost, "/node/services/lease_manager"},
       {Method::kPost, "/node/influxdb_inlet"},
       {Method::kPost, "/node/influxdb_outlet"},
-      {Method::kGet, "/policy"},
-      {Method::kGet, "/policy/handle_message"},
-      {Method::kPost, "/policy/handle_message"},
-      {Method::kDelete, "/policy/handle_message"},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(ask(c.method, c.path).status, ApiStatus::kNotImplemented) << c.path;
   }
 }
 
-// A policy that is dropped silently would let everyone in.
+// An option that is dropped silently would surprise whoever relies on it.
 TEST_F(ApiRoutes, OptionsThatCannotBeHonouredAreRefusedBeforeAnythingIsMade) {
   CreateInlet inlet;
   CreateOutlet outlet;
   CreateSecureChannel channel;
-  inlet.policy = RawItem{{0x80}};
-  EXPECT_EQ(ask(Method::kPost, "/node/inlet", inlet.encode()).status, ApiStatus::kNotImplemented);
-  inlet.policy.reset();
   inlet.enable_udp_puncture = true;
   EXPECT_EQ(ask(Method::kPost, "/node/inlet", inlet.encode()).status, ApiStatus::kNotImplemented);
-  outlet.policy = RawItem{{0x80}};
-  EXPECT_EQ(ask(Method::kPost, "/node/outlet", outlet.encode()).status, ApiStatus::kNotImplemented);
-  outlet.policy.reset();
   outlet.tls = true;
   EXPECT_EQ(ask(Method::kPost, "/node/outlet", outlet.encode()).status, ApiStatus::kNotImplemented);
   channel.credential = RawItem{{0x80}};
@@ -446,6 +463,7 @@ TEST_F(ApiRoutes, RequestsReachTheNodeWithEveryField) {
   inlet.skip_handshake = true;
   inlet.enable_nagle = true;
   inlet.prefix_route.push_back(wire::Address::local("hop"));
+  inlet.policy = PolicyExpression::parse("role=member").value();
   EXPECT_EQ(ask(Method::kPost, "/node/inlet", inlet.encode()).status, ApiStatus::kOk);
   ASSERT_TRUE(node_.inlet);
   EXPECT_EQ(node_.inlet->to.text(), "/secure/api/service/outlet");
@@ -456,6 +474,7 @@ TEST_F(ApiRoutes, RequestsReachTheNodeWithEveryField) {
   EXPECT_FALSE(node_.inlet->wait_connection);
   EXPECT_TRUE(node_.inlet->skip_handshake && node_.inlet->enable_nagle);
   EXPECT_EQ(node_.inlet->prefix_route, std::vector<std::string>{"hop"});
+  EXPECT_EQ(node_.inlet->policy->to_text(), "(= subject.role \"member\")");
 
   CreateSecureChannel channel;
   channel.to = wire::MultiAddr::parse("/service/api").value();
@@ -503,7 +522,8 @@ TEST_F(ApiRoutes, InputsThatCrashOtherNodesAreErrors) {
   Bytes deep = {0xa2, 0x05, 0x40, 0x06};
   deep.insert(deep.end(), 800'000, 0x81);
   EXPECT_EQ(ask(Method::kPost, "/node/inlet", deep).status, ApiStatus::kInternalServerError);
-  EXPECT_EQ(ask(Method::kGet, "/policy/handle_message", deep).status, ApiStatus::kNotImplemented);
+  EXPECT_EQ(ask(Method::kGet, "/policy/handle_message", deep).status,
+            ApiStatus::kInternalServerError);
 }
 
 TEST_F(ApiRoutes, MissingAndUndecodableBodiesAreNamed) {

@@ -56,6 +56,11 @@ void put(CborWriter& w, ConnectionStatus value);
 void put(CborWriter& w, TransportType value);
 void put(CborWriter& w, TransportMode value);
 void put(CborWriter& w, ReturnTiming value);
+// Of models_policy.cc.
+void put(CborWriter& w, ResourceType value);
+void put(CborWriter& w, const ResourceTypeOrName& value);
+void put(CborWriter& w, const Expr& value);
+void put(CborWriter& w, const PolicyExpression& value);
 
 template <Visited T>
 void put(CborWriter& w, const T& value);
@@ -115,6 +120,10 @@ bool get(BodyReader& r, ConnectionStatus& value);
 bool get(BodyReader& r, TransportType& value);
 bool get(BodyReader& r, TransportMode& value);
 bool get(BodyReader& r, ReturnTiming& value);
+bool get(BodyReader& r, ResourceType& value);
+bool get(BodyReader& r, ResourceTypeOrName& value);
+bool get(BodyReader& r, Expr& value);
+bool get(BodyReader& r, PolicyExpression& value);
 
 template <Visited T>
 bool get(BodyReader& r, T& value);

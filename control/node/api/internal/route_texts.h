@@ -41,6 +41,7 @@ std::string relay_failed(const std::string& at, const std::string& name, const E
 std::string no_inlet(const std::string& alias);
 std::string inlet_failed(const std::string& alias, const Error& error);
 std::string no_outlet(const std::string& address);
+std::string no_policy(const std::string& resource, const std::string& action);
 std::string outlet_failed(const std::optional<std::string>& address, const Error& error);
 
 }  // namespace weir::api::internal

@@ -17,6 +17,7 @@
 
 #include "base/rng.h"
 #include "control/node/api/convert.h"
+#include "control/node/api/internal/policy_routes.h"
 #include "control/node/api/internal/reply.h"
 #include "control/node/api/internal/route_texts.h"
 #include "control/node/api/models.h"
@@ -391,8 +392,7 @@ class Routes {
   }
   void create_inlet(Call& call) {
     auto body = call.body<CreateInlet>();
-    if (!body || refuse(call, body->policy.has_value(), "policies") ||
-        refuse(call, body->enable_udp_puncture, "UDP puncture") ||
+    if (!body || refuse(call, body->enable_udp_puncture, "UDP puncture") ||
         refuse(call, body->privileged, "privileged portals") ||
         refuse(call, body->tls_certificate_provider.has_value(), "TLS inlets")) {
       return;
@@ -411,6 +411,7 @@ class Routes {
     request.wait_connection = body->wait_connection;
     request.skip_handshake = body->skip_handshake;
     request.enable_nagle = body->enable_nagle;
+    if (body->policy) request.policy = body->policy->to_expr();
     node_.create_inlet(
         request, [reply = call.reply, alias = request.alias](Result<weir::InletStatus> status) {
           if (status) return reply.body(to_body(*status).encode());
@@ -439,8 +440,7 @@ class Routes {
   }
   void create_outlet(Call& call) {
     auto body = call.body<CreateOutlet>();
-    if (!body || refuse(call, body->policy.has_value(), "policies") ||
-        refuse(call, body->tls, "TLS outlets") ||
+    if (!body || refuse(call, body->tls, "TLS outlets") ||
         refuse(call, body->privileged, "privileged portals")) {
       return;
     }
@@ -451,6 +451,7 @@ class Routes {
     request.skip_handshake = body->skip_handshake;
     request.enable_nagle = body->enable_nagle;
     request.authorized = std::move(body->authorized);
+    if (body->policy) request.policy = body->policy->to_expr();
     node_.create_outlet(request, [reply = call.reply,
                                   address = request.address](Result<weir::OutletStatus> status) {
       if (status) return reply.body(to_body(*status).encode());
@@ -479,6 +480,31 @@ class Routes {
                          if (!answer_bytes) return failed(answer_bytes.error());
                          reply.body(std::move(*answer_bytes));
                        });
+  }
+
+  // --- policies (5.12)
+  void set_policy(Call& call) {
+    const auto body = call.body<SetPolicy>();
+    if (body) finish(call, internal::set_policy(node_.policies(), call.parameter, *body));
+  }
+  void show_policy(Call& call) {
+    const auto body = call.body<ResourceTypeOrName>();
+    if (!body) return;
+    const auto policy = get_policy(node_.policies(), call.parameter, *body);
+    if (policy) return call.reply.body(policy->encode());
+    if (policy.error().code != Errc::kNotFound) return default_error(call.reply, policy.error());
+    call.reply.error(ApiStatus::kNotFound, no_policy(body->text(), call.parameter));
+  }
+  void list_all_policies(Call& call) {
+    const auto body = call.body<PolicyFilter>();
+    if (!body) return;
+    const auto list = list_policies(node_.policies(), *body);
+    if (!list) return default_error(call.reply, list.error());
+    call.reply.body(list->encode());
+  }
+  void remove_policy(Call& call) {
+    const auto body = call.body<ResourceTypeOrName>();
+    if (body) finish(call, delete_policy(node_.policies(), call.parameter, *body));
   }
 
   // --- forwarders (spec/09 section 2)
@@ -541,6 +567,10 @@ class Routes {
       Row{Method::kDelete, "node/outlet/*", &Routes::delete_outlet},
       Row{Method::kPost, "node/flow_controls/add_consumer", &Routes::add_consumer},
       Row{Method::kPost, "v0/message", &Routes::send_message},
+      Row{Method::kPost, "policy/*", &Routes::set_policy},
+      Row{Method::kGet, "policy/*", &Routes::show_policy},
+      Row{Method::kGet, "policy", &Routes::list_all_policies},
+      Row{Method::kDelete, "policy/*", &Routes::remove_policy},
       Row{Method::kGet, "node/forwarder", &Routes::list_forwarders},
       Row{Method::kPost, "node/forwarder", &Routes::create_forwarder},
       Row{Method::kDelete, "node/forwarder/*", &Routes::delete_forwarder},
