@@ -181,6 +181,18 @@ TEST(Parser, RefusesEveryWrongFormWithTheReason) {
       {{"identity", "create", "--identity", "xyz"}, "hexadecimal"},
       {{"flow-control", "add-consumer", "abc"}, "<ADDRESS>"},
       {{"completion", "-s", "csh"}, "possible values"},
+      {{"policy", "create", "--resource", "r"}, "--allow <POLICY_EXPRESSION>"},
+      {{"policy", "create", "--resource", "r", "--allow", "a b"},
+       "successfully parsed: `a`, but ` b` cannot be parsed"},
+      {{"policy", "create", "--allow", "a", "--resource-type", "x"}, "Valid values are: tcp-inlet"},
+      {{"policy", "create", "--allow", "a", "--resource-type", "relay", "--resource", "r"},
+       "cannot be used with"},
+      {{"policy", "show", "--resource-type", "relay"}, "--resource-type"},
+      {{"policy", "test", "a", "--attribute", "b"}, "KEY=VALUE"},
+      {{"policy", "test", "a", "--attributes", "b=c,d"}, "KEY=VALUE"},
+      {{"policy", "test", "a", "--at", "n1"}, "cannot be used with"},
+      {{"tcp-inlet", "create", "--allow", "("}, "Cannot parse the expression"},
+      {{"tcp-outlet", "create", "--to", "1", "--expression", "("}, "Cannot parse the expression"},
   };
   for (const Case& one : cases) {
     const std::string text = refusal(one.words);
@@ -193,7 +205,6 @@ TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
   const Words refused[] = {
       {"enroll"},
       {"project", "ticket", "--usage-count", "2"},
-      {"policy", "create", "--allow", "x"},
       {"credential"},
       {"authority", "create"},
       {"kafka-inlet", "create"},
@@ -212,8 +223,6 @@ TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
       {"node", "create", "--in-memory"},
       {"message", "send", "x", "--to", "/service/echo", "--project", "p"},
       {"message", "send", "x", "--to", "/service/echo", "--authority-identity", "00"},
-      {"tcp-inlet", "create", "--allow", "x"},
-      {"tcp-inlet", "create", "--expression", "x"},
       {"tcp-inlet", "create", "--http-header", "a:b"},
       {"tcp-inlet", "create", "--udp"},
       {"tcp-inlet", "create", "--tls"},

@@ -27,10 +27,13 @@ CommandSpec project_commands();                  // project_commands.cc
 CommandSpec project_create_command();            // project_create.cc
 CommandSpec project_enroll_command();            // project_enroll.cc
 CommandSpec project_member_commands();           // member_commands.cc
+CommandSpec policy_commands();                   // policy_commands.cc
 CommandSpec completion_command();                // completion.cc
 
 // `node create` (node_create.cc) and `node counters` (node_counters.cc).
 CommandSpec node_create_command();
 CommandSpec node_counters_command();
+// `policy test` (policy_test_command.cc).
+CommandSpec policy_test_command();
 
 }  // namespace weir::cli

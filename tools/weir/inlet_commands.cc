@@ -13,6 +13,7 @@
 #include "tools/weir/items.h"
 #include "tools/weir/names.h"
 #include "tools/weir/nodes.h"
+#include "tools/weir/policy_values.h"
 #include "tools/weir/route_builder.h"
 #include "tools/weir/values.h"
 
@@ -127,6 +128,10 @@ void run_create(Context& context, const Arguments& arguments) {
     request.alias = arguments.text("alias");
   }
   if (arguments.has("authorized")) request.authorized = identifier_of(arguments.text("authorized"));
+  if (const auto policy = arguments.optional("allow")) {
+    warn_about_policy(context, *policy);
+    request.policy = policy_of(*policy);
+  }
   const NodeRecord node = node_or_new(context, node_argument(arguments, "at"));
   if (arguments.has("identity")) {
     request.identity =
@@ -216,7 +221,10 @@ CommandSpec create_command() {
       .with(flag("skip-handshake", "Send data without a handshake of the portal"))
       .with(flag("enable-nagle", "Let the kernel gather small writes to clients"))
       .with(option("alias", "ALIAS", "Deprecated: use NAME").hidden().checked(check_alias))
-      .with(not_built_option("allow", "POLICY_EXPRESSION").alias("expression"))
+      .with(option("allow", "POLICY_EXPRESSION",
+                   "Who may be at the other end: the policy of the resource NAME")
+                .alias("expression")
+                .checked(check_policy))
       .with(not_built_option("http-header", "HTTP_HEADER"))
       .with(not_built_option("tls-certificate-provider", "ROUTE"))
       .with(not_built_flag("udp").alias("enable-udp-puncture"))

@@ -5,6 +5,7 @@
 #include "tools/weir/failure.h"
 #include "tools/weir/items.h"
 #include "tools/weir/nodes.h"
+#include "tools/weir/policy_values.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -54,6 +55,10 @@ void run_create(Context& context, const Arguments& arguments) {
   request.enable_nagle = arguments.has("enable-nagle");
   if (arguments.has("authorized")) {
     request.authorized = identifiers_of(arguments.list("authorized"));
+  }
+  if (const auto policy = arguments.optional("allow")) {
+    warn_about_policy(context, *policy);
+    request.policy = policy_of(*policy);
   }
   const NodeRecord node = node_or_new(context, node_argument(arguments, "at"));
   const auto made = api_of(context, node).post<api::OutletStatus>(kOutlets, request.encode());
@@ -129,7 +134,10 @@ CommandSpec tcp_outlet_commands() {
                           .checked(check_identifier))
                 .with(flag("skip-handshake", "Send data without a handshake of the portal"))
                 .with(flag("enable-nagle", "Accepted; has no effect at an outlet"))
-                .with(not_built_option("allow", "POLICY_EXPRESSION").alias("expression"))
+                .with(option("allow", "POLICY_EXPRESSION",
+                             "Who is allowed: the policy of the resource NAME")
+                          .alias("expression")
+                          .checked(check_policy))
                 .with(not_built_flag("tls"))
                 .with(not_built_flag("privileged"))
                 .with(not_built_flag("udp"))
