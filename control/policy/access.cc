@@ -63,15 +63,16 @@ Status Policies::load() {
       loaded.insert_or_assign({row.scope, row.subject}, std::move(policy));
     }
   }
-  policies_ = std::move(loaded);
-  Status result;
   for (const std::string_view type : kResourceTypeTexts) {
-    if (find(PolicyScope::kResourceType, type) != nullptr) continue;
-    Status done = put(PolicyScope::kResourceType, std::string(type), default_type_policy());
-    if (!done) result = std::move(done);
+    Expr expr = default_type_policy();
+    std::string text = expr.to_text();
+    loaded.try_emplace(
+        {PolicyScope::kResourceType, std::string(type)},
+        Policy{PolicyScope::kResourceType, std::string(type), std::move(text), std::move(expr)});
   }
+  policies_ = std::move(loaded);
   notify();
-  return result;
+  return {};
 }
 
 Status Policies::put(PolicyScope scope, const std::string& subject, const Expr& expr) {

@@ -75,8 +75,9 @@ class Policies {
   Policies(const Policies&) = delete;
   Policies& operator=(const Policies&) = delete;
 
-  // Reads what is stored, then gives each type that has no policy the default one. Unlike Ockam's,
-  // a type's policy that a user has set survives a restart. Until then everything is denied.
+  // Reads what is stored, and gives each type that has no policy the default one (in memory: what
+  // is stored is what users have set). Unlike Ockam's, a type's policy that a user has set survives
+  // a restart. Until then everything is denied.
   Status load();
 
   // Replaces. kInvalid when the canonical text does not read back (identifiers that are no words,

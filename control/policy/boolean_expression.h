@@ -1,4 +1,4 @@
-// BooleanExpr: the short form of a policy, `role=member and not (guest or I1234..)` (spec/04 §9.4).
+// BooleanExpr: the short form of a policy, `role=member and (region=eu or I1234..)` (spec/04 §9.4).
 // Names are attributes of the subject: `n` means subject.n is "true", `n=v` that it is "v"; an
 // identifier means that identity.
 #pragma once

@@ -68,6 +68,17 @@ void warn_about_or(const Expr& expr, bool at_end, std::vector<std::string>& out)
   }
 }
 
+void warn_about_not(const Expr& expr, std::vector<std::string>& out) {
+  for (const Expr& item : expr.items) warn_about_not(item, out);
+  if (!is_operation(expr, "not") || expr.items.size() != 2) return;
+  if (const std::string* name = may_be_missing(expr.items[1])) {
+    out.push_back("a subject without " + *name +
+                  " is denied by the `not`, too: an attribute that " +
+                  "is missing is an error, not false. Write (not (and (exists? " + *name +
+                  ") ..)) " + "to let it pass");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> policy_warnings(std::string_view text) {
@@ -81,7 +92,9 @@ std::vector<std::string> policy_warnings(std::string_view text) {
                     parsed->to_expr().to_text());
     }
   }
-  warn_about_or(parsed->to_expr(), true, out);
+  const Expr expr = parsed->to_expr();
+  warn_about_or(expr, true, out);
+  warn_about_not(expr, out);
   // The same name in several places is one warning.
   std::vector<std::string> unique;
   for (std::string& line : out) {

@@ -27,7 +27,7 @@ struct PolicyExpression {
 };
 
 // What is legal but probably not meant (spec/04 §12 item 12), one sentence each: an attribute that
-// may be missing before the end of an `or`, and words that begin with an operator.
+// may be missing before the end of an `or` or in a `not`, and words that begin with an operator.
 std::vector<std::string> policy_warnings(std::string_view text);
 
 }  // namespace weir

@@ -82,8 +82,10 @@ void run_list(Context& context, const Arguments& arguments) {
   Json json = Json::array();
   for (const api::PolicyInfo& policy : policies) json.push_back(policy_json(policy));
   // People see the types first.
-  std::stable_partition(policies.begin(), policies.end(),
-                        [](const api::PolicyInfo& policy) { return !!policy.resource.type; });
+  std::rotate(policies.begin(),
+              std::find_if(policies.begin(), policies.end(),
+                           [](const api::PolicyInfo& policy) { return !!policy.resource.type; }),
+              policies.end());
   std::vector<std::string> blocks;
   for (const api::PolicyInfo& policy : policies) {
     blocks.push_back(fmt::format("Resource {}: {}\nExpression: {}",
@@ -135,7 +137,7 @@ CommandSpec policy_commands() {
   return group("policy", "Manage policies: who may use the services of a node")
       .with(command("create", "Set the policy of a resource, or of a type of resources", run_create)
                 .with(option("allow", "POLICY_EXPRESSION",
-                             "Who is allowed: `role=member and not guest`, an identifier, or "
+                             "Who is allowed: `role=member and region=eu`, an identifier, or "
                              "`(= subject.role \"member\")`")
                           .alias("expression")
                           .required()

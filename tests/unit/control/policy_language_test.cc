@@ -183,12 +183,13 @@ TEST(PolicyTrace, NamesTheTermsThatDecided) {
 TEST(PolicyWarnings, TellOfTheTraps) {
   EXPECT_EQ(policy_warnings("zz or a=b").size(), 1U);
   EXPECT_EQ(policy_warnings("(a or b) or c").size(), 2U);
-  EXPECT_EQ(policy_warnings("notary").size(), 1U);
+  EXPECT_EQ(policy_warnings("notary").size(), 2U);
+  EXPECT_EQ(policy_warnings("role=member and not guest").size(), 1U);
   EXPECT_NE(policy_warnings("notary")[0].find("(not (= subject.ary \"true\"))"), std::string::npos);
   EXPECT_EQ(policy_warnings("x andy").size(), 1U);
   for (const char* text :
-       {"a and b", "not a", "android", "a", "no syntax (",
-        "(or (and (exists? subject.zz) (= subject.zz \"1\")) (= subject.a \"b\"))",
+       {"a and b", "android", "(not (and (exists? subject.a) (= subject.a \"1\")))", "a",
+        "no syntax (", "(or (and (exists? subject.zz) (= subject.zz \"1\")) (= subject.a \"b\"))",
         "(or (= subject.identifier \"I1\") (= subject.a \"b\"))"}) {
     EXPECT_TRUE(policy_warnings(text).empty()) << text;
   }
