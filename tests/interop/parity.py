@@ -7,6 +7,7 @@ Where weir differs on purpose (docs/spec/07, 'Ours') the command is not in this 
 
 import json
 import re
+import shlex
 import sys
 
 from harness import Failure, Scene, check, free_port, main
@@ -137,6 +138,43 @@ def script(port, listener):
     code  service start hop --at n1
     both  service list --at n1 --output json
     code  worker list --at n1
+    both  policy list --at n1
+    both  policy show --at n1
+    both  policy show relay --at n1 --output json
+    both  policy create --at n1 --resource r1 --allow "a.b=c and not (d or e)"
+    both  policy create --at n1 --resource r1 --expression "(member? subject.role [\\"a\\" \\"b\\"])"
+    both  policy create --at n1 --resource-type echoer --allow 'x="alice smith" or I0000000000000000000000000000000000000000000000000000000000000000'
+    both  policy create --at n1 --resource tcp-inlet --allow a --output json
+    both  policy list --at n1
+    both  policy list --at n1 --compact-output
+    both  policy list r1 --at n1
+    both  policy list nope --at n1
+    both  policy list nope --at n1 --output json
+    both  policy show r1 --at n1
+    both  policy show echoer --at n1
+    both  policy show nope --at n1
+    code  policy create --at n1 --resource r2 --allow "a b"
+    code  policy create --at n1 --resource r2 --allow ""
+    code  policy create --at n1 --allow a
+    code  policy create --at n1 --resource r2
+    code  policy create --at n1 --resource r2 --resource-type relay --allow a
+    code  policy create --at n1 --resource-type nope --allow a
+    code  policy create --at /node/n1 --resource r2 --allow a
+    code  policy delete r1 --at n1
+    both  policy delete r1 --at n1 --yes
+    both  policy delete r1 --at n1 --yes
+    both  policy delete relay --at n1 --yes --output json
+    both  policy delete --at n1 --yes
+    both  policy list --at n1
+    both  tcp-outlet create guarded --at n1 --to 127.0.0.1:5435 --allow role=member
+    both  policy show guarded --at n1
+    code  tcp-outlet create guarded2 --at n1 --to 127.0.0.1:5435 --allow "a b"
+    both  tcp-inlet create in3 --at n2 --from 127.0.0.1:{inlet} --to /node/n1/service/outlet --allow a --no-connection-wait
+    both  policy list in3 --at n2
+    both  tcp-inlet delete in3 --at n2 --yes
+    both  policy list in3 --at n2
+    both  tcp-outlet delete guarded --at n1 --yes
+    both  policy list --at n1
     both  relay delete red --at n2 --yes
     both  tcp-listener delete 127.0.0.1:{port} --at n2 --yes
     both  node stop n2
@@ -164,7 +202,7 @@ def script(port, listener):
     """
     inlet, inlet2 = free_port(), free_port()
     for line in lines.strip().split("\n"):
-        what, *words = line.split()
+        what, *words = shlex.split(line)
         yield what, [w.format(port=port, listener=listener, inlet=inlet, inlet2=inlet2) for w in words]
 
 
