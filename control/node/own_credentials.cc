@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint64_t kSkewS = 60;   // treated as ended this much early
 constexpr std::uint64_t kRenewS = 60;  // renewed this much before that
 constexpr std::uint64_t kRetryMs = 10'000;
+constexpr std::uint64_t kLookMs = 60'000;
 constexpr std::uint64_t kRetryMsMax = 300'000;
 constexpr std::uint64_t kRevocationsMs = 20'000;
 constexpr std::uint64_t kRevocationsAtOnceMs = 1'000;
@@ -34,7 +35,10 @@ void OwnCredentials::start() {
 }
 
 bool OwnCredentials::usable(const Held& held) const {
-  return !held.encoded.empty() && held.expires_at_s > core_.clock.unix_seconds() + kSkewS;
+  // From the future after a clock was set back: nobody accepts it.
+  const std::uint64_t now_s = core_.clock.unix_seconds();
+  return !held.encoded.empty() && held.expires_at_s > now_s + kSkewS &&
+         held.created_at_s <= now_s + kSkewS;
 }
 
 OwnCredentials::Held& OwnCredentials::held(const Identifier& identity) {
@@ -118,6 +122,7 @@ Status OwnCredentials::take(const Identifier& identity, ByteSpan encoded, bool i
   if (!verified) return fail(verified.error().code, verified.error().what, verified.error().detail);
   Held& own = held_[identity];
   own.encoded = credential->encode();
+  own.created_at_s = verified->data.created_at_s;
   own.expires_at_s = verified->data.expires_at_s;
   if (!is_new) return {};
   if (state_ != nullptr && core_.config.persist) {
@@ -135,19 +140,20 @@ Status OwnCredentials::take(const Identifier& identity, ByteSpan encoded, bool i
 void OwnCredentials::renew_later(const Identifier& identity, Held& own) {
   if (!core_.config.credential_source->listener) return;
   const std::uint64_t now_s = core_.clock.unix_seconds();
-  const std::uint64_t life_s = own.expires_at_s > now_s ? own.expires_at_s - now_s : 0;
+  const std::uint64_t left_s = own.expires_at_s > now_s ? own.expires_at_s - now_s : 0;
+  const std::uint64_t life_s = own.expires_at_s - std::min(own.created_at_s, own.expires_at_s);
   // A short-lived one is renewed when half of it is left, so that there is time to try again.
   const std::uint64_t early_s =
       std::max(kSkewS + kRenewS, std::min<std::uint64_t>(life_s / 2, 3600));
-  std::uint64_t wait_ms = life_s > early_s ? (life_s - early_s) * 1000 : 0;
-  // Timers count monotonic time: look again each hour, in case the wall clock moved.
-  wait_ms = std::clamp<std::uint64_t>(wait_ms, kRetryMs, 3'600'000);
+  std::uint64_t wait_ms = left_s > early_s ? (left_s - early_s) * 1000 : 0;
+  // Timers count monotonic time: look again soon, in case the wall clock moved.
+  wait_ms = std::clamp<std::uint64_t>(wait_ms, kRetryMs, kLookMs);
   wait_ms -= core_.random_below(wait_ms / 10 + 1);
   core_.timers.cancel(own.timer);
   own.timer = core_.after_ms(wait_ms, [this, identity, early_s] {
     Held& mine = held(identity);
     const std::uint64_t now = core_.clock.unix_seconds();
-    if (mine.expires_at_s > now + early_s + 10) return renew_later(identity, mine);
+    if (usable(mine) && mine.expires_at_s > now + early_s + 10) return renew_later(identity, mine);
     fetch(identity);
   });
 }

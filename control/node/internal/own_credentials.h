@@ -46,6 +46,7 @@ class OwnCredentials {
  private:
   struct Held {
     Bytes encoded;  // empty: none
+    std::uint64_t created_at_s = 0;
     std::uint64_t expires_at_s = 0;
     bool fetching = false;
     bool looked_up = false;
