@@ -1,5 +1,7 @@
 #include "control/node/internal/authority_client.h"
 
+#include "control/node/internal/round_trip.h"
+
 namespace weir::control {
 namespace {
 
@@ -29,19 +31,11 @@ void AuthorityClient::ask(const AuthorityRequest& request, Done<Bytes> done) {
   message.method = request.method;
   message.has_body = request.body.has_value();
   if (request.body) message.body = *request.body;
-  connections_.open(
-      *to, std::move(options),
-      [this, payload = wire::encode_request(message), timeout_ms = request.timeout_ms,
-       done = std::move(done)](Result<Connection> connection) {
-        if (!connection) return done(pass(connection));
-        messenger_.request(connection->route, payload, timeout_ms,
-                           [this, id = connection->id, done](Result<Reply> reply) {
-                             connections_.close(id);
-                             if (!reply) return done(pass(reply));
-                             done(body_of(*reply));
-                           });
-      },
-      nullptr);
+  round_trip(connections_, messenger_, *to, std::move(options), wire::encode_request(message),
+             request.timeout_ms, nullptr, [done = std::move(done)](Result<Reply> reply) {
+               if (!reply) return done(pass(reply));
+               done(body_of(*reply));
+             });
 }
 
 }  // namespace weir::control

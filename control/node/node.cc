@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/node/internal/parts.h"
+#include "control/node/internal/round_trip.h"
 
 namespace weir {
 
@@ -326,31 +327,22 @@ void Node::send_message(const wire::MultiAddr& to, Bytes payload, std::uint64_t 
   options.authorized = std::move(authorized);
   options.channel_timeout_ms = timeout_ms;
   options.link_timeout_ms = timeout_ms;
-  auto known = [this](const std::string& address) {
+  // A first hop that this node does not have can only end in a time-out: say so at once.
+  const auto check = [this](const Connection& connection) -> Status {
+    const wire::Address first = connection.route.front();
     const std::vector<WorkerInfo> workers = list_workers();
-    return parts_->workers.has(address) ||
-           std::any_of(workers.begin(), workers.end(),
-                       [&](const WorkerInfo& worker) { return worker.address == address; });
+    const bool known = parts_->workers.has(first.value) ||
+                       std::any_of(workers.begin(), workers.end(), [&](const WorkerInfo& worker) {
+                         return worker.address == first.value;
+                       });
+    if (known) return {};
+    return fail(Errc::kNotFound, "No such alias", first.text());
   };
-  parts_->connections.open(
-      to, std::move(options),
-      [parts = parts_.get(), payload = std::move(payload), timeout_ms, known = std::move(known),
-       done = std::move(done)](Result<Connection> connection) {
-        if (!connection) return done(pass(connection));
-        // A first hop that this node does not have can only end in a time-out: say so at once.
-        const wire::Address first = connection->route.front();
-        if (!known(first.value)) {
-          parts->connections.close(connection->id);
-          return done(fail(Errc::kNotFound, "No such alias", first.text()));
-        }
-        parts->messenger.request(connection->route, payload, timeout_ms,
-                                 [parts, id = connection->id, done](Result<Reply> reply) {
-                                   parts->connections.close(id);
-                                   if (!reply) return done(pass(reply));
-                                   done(std::move(reply->payload));
-                                 });
-      },
-      nullptr);
+  round_trip(parts_->connections, parts_->messenger, to, std::move(options), std::move(payload),
+             timeout_ms, check, [done = std::move(done)](Result<Reply> reply) {
+               if (!reply) return done(pass(reply));
+               done(std::move(reply->payload));
+             });
 }
 
 void Node::create_forwarder(const std::string& target, Done<ForwarderInfo> done) {

@@ -204,9 +204,7 @@ TEST(Parser, RefusesEveryWrongFormWithTheReason) {
 TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
   const Words refused[] = {
       {"enroll"},
-      {"project", "ticket", "--usage-count", "2"},
       {"credential"},
-      {"authority", "create"},
       {"kafka-inlet", "create"},
       {"influxdb-outlet", "create"},
       {"lease", "list"},
@@ -216,13 +214,9 @@ TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
       {"node", "list", "--jq", "."},
       {"node", "create", "--configuration", "name: x"},
       {"node", "create", "--node-config", "name: x"},
-      {"node", "create", "--enrollment-ticket", "t"},
       {"node", "create", "--udp"},
       {"node", "create", "--services", "{}"},
-      {"node", "create", "--project", "p"},
       {"node", "create", "--in-memory"},
-      {"message", "send", "x", "--to", "/service/echo", "--project", "p"},
-      {"message", "send", "x", "--to", "/service/echo", "--authority-identity", "00"},
       {"tcp-inlet", "create", "--http-header", "a:b"},
       {"tcp-inlet", "create", "--udp"},
       {"tcp-inlet", "create", "--tls"},

@@ -22,6 +22,7 @@
 #include "tools/weir/node_here.h"
 #include "tools/weir/node_process.h"
 #include "tools/weir/nodes.h"
+#include "tools/weir/project_enroll.h"
 #include "tools/weir/trust_options.h"
 #include "tools/weir/values.h"
 
@@ -50,12 +51,6 @@ void check_name_argument(const std::string& name) {
 }
 
 void check_environment(Context& context) {
-  const auto ticket = context.env()("ENROLLMENT_TICKET");
-  if (ticket && !ticket->empty()) {
-    refuse_usage(
-        "the variable ENROLLMENT_TICKET is set, but enrollment is not built yet in weir\n\n"
-        "  tip: unset ENROLLMENT_TICKET");
-  }
   const auto in_memory = setting(context.env(), "SQLITE_IN_MEMORY");
   if (in_memory && parse_bool(*in_memory).value_or(true)) {
     refuse_usage(
@@ -274,16 +269,38 @@ void run_node_here(Context& context, const Arguments& arguments, const std::stri
 
 namespace {
 
+// With a ticket: the node's identity becomes a member first, and the ticket's project is the node's
+// (Ockam takes the default project, which may be another). A child was started by who did this.
+void enroll_first(Context& context, const Arguments& arguments, NodeOptions& options) {
+  if (arguments.has("child-process")) return;
+  const auto given = arguments.has("enrollment-ticket") ? arguments.optional("enrollment-ticket")
+                                                        : context.env()("ENROLLMENT_TICKET");
+  if (!given) return;
+  const Ticket ticket = read_ticket(context, *given);
+  const IdentityRecord identity = options.identity.empty()
+                                      ? default_identity(context, Tell::kYes)
+                                      : identity_or_new(context, options.identity, Tell::kYes);
+  const Enrolled enrolled = enroll(context, ticket, identity, kEnrollTimeoutMs, true);
+  options.identity = identity.name;
+  if (options.project.empty() || !arguments.has("project")) options.project = enrolled.project_name;
+  const Json json = enrolled_json(enrolled, identity);
+  if (!context.globals().quiet) {
+    context.print({.plain = done_line("Enrolled with project " + enrolled.project_name),
+                   .machine = {},
+                   .json = json});
+  }
+}
+
 void run_create(Context& context, const Arguments& arguments) {
   check_environment(context);
   warn_deprecated(context, arguments);
   const std::string name = node_name(context, arguments);
-  if (arguments.has("foreground")) {
-    return run_node_here(context, arguments, name, options_of(context, arguments));
-  }
+  NodeOptions options = options_of(context, arguments);
   refuse_running(context, name, arguments);
-  const NodeRecord node = start_node(context, name, options_of(context, arguments), false,
-                                     arguments.has("skip-is-running-check"));
+  enroll_first(context, arguments, options);
+  if (arguments.has("foreground")) return run_node_here(context, arguments, name, options);
+  const NodeRecord node =
+      start_node(context, name, options, false, arguments.has("skip-is-running-check"));
   // Ockam's child has no stdout then, and prints nothing in any format.
   if (!context.globals().quiet) context.print(created_output(context, node));
 }
@@ -329,7 +346,8 @@ CommandSpec node_create_command() {
       .with(flag("restore", "Internal").only_with("foreground").hidden())
       .with(option("authority", "JSON", "Internal").only_with("foreground").hidden())
       .with(not_built_option("configuration", "YAML").alias("node-config"))
-      .with(not_built_option("enrollment-ticket", "ENROLLMENT TICKET"))
+      .with(option("enrollment-ticket", "ENROLLMENT TICKET",
+                   "Become a member with this ticket first [env: ENROLLMENT_TICKET]"))
       .with(not_built_option("variable", "VARIABLE"))
       .with(not_built_flag("udp").alias("enable-udp"))
       .with(not_built_option("udp-listener-address", "SOCKET_ADDRESS_UDP").short_form('u'))

@@ -17,8 +17,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::uint64_t kTimeoutMs = 240'000;
-
 bool is_url(const std::string& text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
@@ -66,7 +64,7 @@ void run_enroll(Context& context, const Arguments& arguments) {
   const IdentityRecord identity =
       arguments.has("identity") ? identity_or_new(context, arguments.text("identity"), Tell::kYes)
                                 : default_identity(context, Tell::kYes);
-  const std::uint64_t timeout_ms = context.duration_ms(arguments, "timeout", kTimeoutMs);
+  const std::uint64_t timeout_ms = context.duration_ms(arguments, "timeout", kEnrollTimeoutMs);
   const bool with_credential = !arguments.has("skip-credential-issue");
   if (arguments.has("ENROLLMENT_TICKET")) {
     const Ticket ticket = read_ticket(context, arguments.text("ENROLLMENT_TICKET"));

@@ -15,6 +15,8 @@ Ticket read_ticket(Context& context, const std::string& given);
 // Gives up when the histories do not verify or a route does not parse.
 void check_project(Context& context, const Project& project);
 
+inline constexpr std::uint64_t kEnrollTimeoutMs = 240'000;
+
 struct Enrolled {
   std::optional<CredentialAndPurposeKey> credential;
   std::string project_name;

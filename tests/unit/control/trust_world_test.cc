@@ -24,7 +24,9 @@ constexpr std::uint64_t kRetryLimitMs = 480'000;
 class TrustWorld {
  public:
   explicit TrustWorld(std::uint64_t seed, bool disturbed = true)
-      : rng(seed), world(1, seed, disturbed ? rough(seed) : SimParameters{}) {
+      : rng(seed),
+        breaks(disturbed && seed % 3 == 0),
+        world(1, seed, breaks ? rough() : SimParameters{}) {
     start_authority();
     NodeConfig config = member_config("bank");
     bank = &world.start(bank_persona, kBankPort, config, bank_state.get());
@@ -32,9 +34,9 @@ class TrustWorld {
     admin = &world.start(admin_persona, 0, {});
   }
 
-  static SimParameters rough(std::uint64_t seed) {
+  static SimParameters rough() {
     SimParameters parameters;
-    parameters.reset = seed % 3 == 0 ? 40 : 0;
+    parameters.reset = 40;
     return parameters;
   }
 
@@ -103,7 +105,9 @@ class TrustWorld {
       live = made->encryptor;
     }
     const auto echo = world.message(*ana, "/service/" + live + "/service/echo", {1}, 2'000);
-    if (!echo && !ana->node.show_secure_channel(live)) live.clear();
+    // A channel that was asked for stays on a connection that broke; whoever wants another makes
+    // it.
+    if (!echo && (breaks || !ana->node.show_secure_channel(live))) live.clear();
     return echo.has_value();
   }
 
@@ -166,6 +170,7 @@ class TrustWorld {
   }
 
   SeededRng rng;
+  bool breaks;  // connections do
   World world;
   Persona& authority_persona = world.persona();
   Persona& bank_persona = world.persona();
