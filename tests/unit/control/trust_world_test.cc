@@ -27,6 +27,8 @@ class TrustWorld {
       : rng(seed),
         breaks(disturbed && seed % 3 == 0),
         world(1, seed, breaks ? rough() : SimParameters{}) {
+    // Identities are older than any jump of the clock: nobody can attest before he existed.
+    world.clock.jump(10 * 86'400);
     start_authority();
     NodeConfig config = member_config("bank");
     bank = &world.start(bank_persona, kBankPort, config, bank_state.get());
@@ -63,12 +65,14 @@ class TrustWorld {
                         {bank_persona.id, {}}};
     config.authority = settings;
     authority = &world.start(authority_persona, kAuthorityPort, config, authority_state.get());
+    note("authority up");
     disturbed_ms = world.now_ms();
     authority_up_ms = world.now_ms();
   }
   void kill_authority() {
     world.kill(*authority);
     authority = nullptr;
+    note("authority killed");
     disturbed_ms = world.now_ms();
   }
 
@@ -91,6 +95,7 @@ class TrustWorld {
     if (sure && member != is_member.value_or(!member)) changed_ms = world.now_ms();
     is_member = sure ? std::optional<bool>(member) : std::nullopt;
     if (!sure) changed_ms = world.now_ms();
+    note(member ? (sure ? "member" : "perhaps a member") : (sure ? "removed" : "perhaps removed"));
   }
 
   bool served_by_new_channel() {
@@ -113,6 +118,7 @@ class TrustWorld {
 
   // What must be true now.
   void check(bool served, const char* how) {
+    note((std::string(how) + (served ? ": served" : ": refused")).c_str());
     const std::uint64_t now = world.now_ms();
     const std::uint64_t since_change = now - changed_ms;
     served_members += is_member == true && served ? 1 : 0;
@@ -135,6 +141,9 @@ class TrustWorld {
     }
   }
 
+  void note(const char* what) {
+    world.log.push_back("---- " + std::to_string(world.now_ms()) + " ms: " + what);
+  }
   void turn() {
     world.sleep_ms(rng.next_u64() % 40'000);
     switch (rng.next_u64() % 12) {
@@ -156,6 +165,7 @@ class TrustWorld {
         if (rng.next_u64() % 4 != 0) break;
         const auto by = static_cast<std::int64_t>(rng.next_u64() % 4000) - 2000;
         world.clock.jump(by);
+        note(("clock jumps by " + std::to_string(by) + " s").c_str());
         if (by < 0) set_back_ms = world.now_ms();
         disturbed_ms = world.now_ms();
         break;
