@@ -27,7 +27,7 @@ constexpr std::uint64_t kProbeStamp = 0;
 FlowsMode::FlowsMode(const ModeContext& context)
     : context_(context),
       paired_(context.options.mode == ModeKind::kRelay),
-      stamped_(context.options.sizes.min_bytes() >= kStampBytes),
+      stamped_(context.options.payload.empty() && context.options.sizes.min_bytes() >= kStampBytes),
       self_relay_(context.options.mode == ModeKind::kIdle &&
                   context.options.tunnel == TunnelKind::kRelay) {
   const Options& options = context_.options;
@@ -132,7 +132,13 @@ void FlowsMode::tunnel_ready(Tunnel& tunnel) {
                        tunnel.application_address()});
   }
   if (!has_channels_) return flow_up(flow);
-  store_be64(tunnel.begin(kStampBytes), kProbeStamp);
+  const Bytes& fixed = context_.options.payload;
+  std::uint8_t* payload = tunnel.begin(fixed.empty() ? kStampBytes : fixed.size());
+  if (fixed.empty()) {
+    store_be64(payload, kProbeStamp);
+  } else {
+    std::ranges::copy(fixed, payload);
+  }
   tunnel.finish();
 }
 
@@ -162,11 +168,14 @@ bool FlowsMode::operate(std::uint64_t intended_ns) {
     Flow& flow = flows_[next_flow_];
     if (++next_flow_ == flows_.size()) next_flow_ = 0;
     if (!flow.up || flow.sender->connection().backlog_bytes() > kBacklogBytesMax) continue;
-    const std::size_t bytes = context_.options.sizes.draw(context_.rng);
+    const Bytes& fixed = context_.options.payload;
+    const std::size_t bytes =
+        fixed.empty() ? context_.options.sizes.draw(context_.rng) : fixed.size();
     std::uint8_t* payload = flow.sender->begin(bytes);
     if (stamped_) {
       store_be64(payload, intended_ns);
     } else {
+      std::ranges::copy(fixed, payload);
       flow.due.push_back(intended_ns);
     }
     flow.sender->finish();

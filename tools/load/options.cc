@@ -9,6 +9,8 @@
 #include <set>
 #include <sstream>
 
+#include "base/hex.h"
+
 namespace weir::load {
 namespace {
 
@@ -19,6 +21,7 @@ constexpr std::size_t kPayloadBytesMax = (std::size_t{16} << 20) - (std::size_t{
 struct Raw {
   std::string target;
   std::string sizes = "64";
+  std::string payload;
   std::string cores;
   std::string sweep;
   std::string identity;
@@ -121,6 +124,8 @@ void add_common(CLI::App& app, Options& options, Raw& raw, const ModeHelp& mode)
                  "our own sends are late above this; no latency is given when 1 % are")
       ->check(CLI::Range(1.0, 1e7))
       ->capture_default_str();
+  app.add_option("--payload-hex", raw.payload,
+                 "message: these bytes each time, such as a request to a service");
   app.add_option("--seed", options.seed, "of sizes, Poisson gaps and flipped bits")
       ->capture_default_str();
   app.add_flag("--json", options.json, "one JSON object on stdout");
@@ -218,6 +223,13 @@ Status convert(Options& options, const Raw& raw) {
   if (!sizes) return pass(sizes);
   options.sizes = std::move(*sizes);
   options.sizes_text = raw.sizes;
+  if (!raw.payload.empty()) {
+    const auto payload = from_hex(raw.payload);
+    if (!payload || payload->size() > kPayloadBytesMax) {
+      return fail(Errc::kInvalid, "--payload-hex: not the hex of a payload");
+    }
+    options.payload = *payload;
+  }
   if (options.sizes.max_bytes() > kPayloadBytesMax) {
     return fail(Errc::kInvalid, "a payload that does not fit a frame of 16 MiB", raw.sizes);
   }

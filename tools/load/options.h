@@ -52,6 +52,7 @@ struct Options {
   std::optional<SweepOptions> sweep;
   std::string sizes_text = "64";
   SizeMix sizes;
+  Bytes payload;  // every message carries these bytes; empty: drawn by sizes
   std::uint32_t connections = 1;
   std::uint32_t channels = 0;  // flows; 0: one per connection
   double duration_s = 5;
