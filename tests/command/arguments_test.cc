@@ -204,7 +204,6 @@ TEST(Parser, RefusesEveryWrongFormWithTheReason) {
 TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
   const Words refused[] = {
       {"enroll"},
-      {"credential"},
       {"kafka-inlet", "create"},
       {"influxdb-outlet", "create"},
       {"lease", "list"},

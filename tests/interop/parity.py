@@ -122,6 +122,17 @@ def script(port, listener):
     both  relay delete blue --at n2 --yes
     code  relay delete nope --at n2 --yes
     code  secure-channel list --at n2
+    both  credential verify --issuer I0000000000000000000000000000000000000000000000000000000000000000 --credential 00
+    both  credential verify --issuer I0000000000000000000000000000000000000000000000000000000000000000 --credential 00 --output json
+    both  credential verify --issuer I0000000000000000000000000000000000000000000000000000000000000000 --credential-path /nonexistent
+    both  credential list --at n1
+    code  credential list --at nope
+    code  credential store --issuer I0000000000000000000000000000000000000000000000000000000000000000 --scope s --credential 00 --at n1
+    code  credential issue --for I0000000000000000000000000000000000000000000000000000000000000000
+    code  project enroll nonsense
+    code  project import --project-file /nonexistent
+    code  project ticket --usage-count 0
+    code  authority create --project-identifier p --trusted-identities nonsense
     both  secure-channel create --from n2 --to /node/n1/service/api
     both  secure-channel create --from n2 --to /node/n1/service/api --output json
     code  secure-channel list --at n2 --output json

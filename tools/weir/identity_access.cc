@@ -124,6 +124,24 @@ IdentityPtr known_identity(Context& context, const std::string& identifier) {
   return must(identities->get(must(Identifier::parse(identifier))));
 }
 
+CredentialAndPurposeKey issue_credential(Context& context, const IdentityRecord& issuer,
+                                         const Identifier& subject, AttributeMap attributes,
+                                         std::uint64_t life_s) {
+  if (issuer.vault_name.empty()) {
+    give_up(fmt::format("Identity {} was imported: its key is not here", issuer.name));
+  }
+  VaultIdentities identities(context, issuer.vault_name);
+  return must(identities->issue_credential(must(Identifier::parse(issuer.identifier)), subject,
+                                           std::move(attributes), life_s));
+}
+
+Result<VerifiedCredential> verify_credential(Context& context,
+                                             const CredentialAndPurposeKey& credential,
+                                             const Identifier& issuer) {
+  PublicIdentities identities(context);
+  return identities->verify_credential(credential, std::nullopt, std::vector<Identifier>{issuer});
+}
+
 IdentityPtr import_history(Context& context, const std::string& hex) {
   PublicIdentities identities(context);
   return must(identities->import_hex(hex));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control/identity/change_history.h"
+#include "control/identity/credential.h"
 #include "control/store/records.h"
 #include "tools/weir/context.h"
 
@@ -29,6 +30,14 @@ IdentityRecord create_identity(Context& context, const std::string& name,
 IdentityPtr known_identity(Context& context, const std::string& identifier);
 // From the hex of a change history, which is verified and stored; gives up when it is none.
 IdentityPtr import_history(Context& context, const std::string& hex);
+// By an identity of ours, for a known one; gives up when the subject was never seen here.
+CredentialAndPurposeKey issue_credential(Context& context, const IdentityRecord& issuer,
+                                         const Identifier& subject, AttributeMap attributes,
+                                         std::uint64_t life_s);
+// For any subject.
+Result<VerifiedCredential> verify_credential(Context& context,
+                                             const CredentialAndPurposeKey& credential,
+                                             const Identifier& issuer);
 // From the hex of a change history, without keys.
 IdentityRecord import_identity(Context& context, const std::string& name, const std::string& hex);
 

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "tools/weir/attribute_options.h"
 #include "tools/weir/commands.h"
+#include "tools/weir/credential_text.h"
 #include "tools/weir/failure.h"
 #include "tools/weir/identity_access.h"
 #include "tools/weir/project_access.h"
@@ -37,17 +38,6 @@ CredentialAndPurposeKey fetch_credential(AuthorityAccess& authority,
            std::vector<Identifier>{*authority.project().authority}),
        "The authority's credential does not verify");
   return credential;
-}
-
-Json credential_json(const CredentialAndPurposeKey& credential) {
-  const CredentialData data = must(credential.content());
-  const auto issuer = must(credential.attestation.content());
-  return {{"attributes", attribute_texts(data.attributes)},
-          {"created_at", data.created_at_s},
-          {"credential", to_hex(credential.encode())},
-          {"expires_at", data.expires_at_s},
-          {"issuer", issuer.subject.text()},
-          {"subject", data.subject ? data.subject->text() : ""}};
 }
 
 void print_enrolled(Context& context, const Enrolled& enrolled, const IdentityRecord& identity) {

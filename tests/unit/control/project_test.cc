@@ -93,8 +93,8 @@ TEST(ProjectVectors, DocumentsAndBodies) {
 }
 
 TEST(Project, MalformedDocumentsNameTheField) {
-  const std::string good =
-      R"({"id":"i","name":"n","space_name":"","access_route":"","users":[],"space_id":"","user_roles":[]})";
+  const std::string good = R"({"id":"i","name":"n","space_name":"","access_route":"","users":[],)"
+                           R"("space_id":"","user_roles":[]})";
   ASSERT_TRUE(Project::parse(good));
   for (const char* field :
        {"id", "name", "space_name", "access_route", "users", "space_id", "user_roles"}) {
