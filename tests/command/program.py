@@ -119,7 +119,7 @@ def state(home):
     expect(run(home, "node", "create", "x/y"), 70, "", "Invalid value for NAME_OR_CONFIGURATION: x/y")
     expect(run(home, "node", "create", "x.y"), 70, "", "Invalid value for NAME_OR_CONFIGURATION: x.y")
     expect(run(home, "node", "create", "{name: x}"), 64, "", "not built yet in weir")
-    expect(run(home, "node", "create", "n", ENROLLMENT_TICKET="t"), 64, "", "ENROLLMENT_TICKET")
+    expect(run(home, "node", "create", "n", ENROLLMENT_TICKET="t"), 70, "", "Missing fields in enrollment ticket")
     expect(run(home, "node", "list", OCKAM_DATABASE_CONNECTION_URL="postgres://x"), 70, "", "not built yet")
     expect(run(home, "relay", "create", "r"), 70, "", "There is no default project defined")
 

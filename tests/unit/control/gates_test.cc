@@ -1,0 +1,162 @@
+// Gates: what a policy says reaches frames and live streams, on any number of shards.
+#include "control/policy/access.h"
+#include "control/policy/policy_expression.h"
+#include "tests/unit/control/node_world.h"
+
+namespace weir::test {
+namespace {
+
+Expr expression(const char* text) {
+  auto parsed = PolicyExpression::parse(text);
+  CHECK(parsed.has_value());
+  return parsed->to_expr();
+}
+
+// An outlet and an inlet with a channel between them; the outlet's node guards it.
+struct Guarded {
+  explicit Guarded(std::uint32_t shards, bool skip_handshake = false)
+      : world(shards), peer(world.network) {
+    out = &world.start(world.persona());
+    in = &world.start(in_persona);
+    target = peer.listen(address);
+    set_policy(in_persona.id.text().c_str());
+    CHECK(world
+              .wait<OutletStatus>([&](auto done) {
+                OutletRequest request;
+                request.to = wire::HostnamePort::parse(address.text()).value();
+                request.skip_handshake = skip_handshake;
+                out->node.create_outlet(request, std::move(done));
+              })
+              .has_value());
+    const auto made = world.wait<InletStatus>([&](auto done) {
+      InletRequest request;
+      request.listen = wire::HostnamePort::parse("127.0.0.1:0").value();
+      request.to = wire::MultiAddr::parse(World::at(*out) + "/secure/api/service/outlet").value();
+      request.alias = "in";
+      request.wait_for_outlet_ms = 5'000;
+      request.skip_handshake = skip_handshake;
+      in->node.create_inlet(request, std::move(done));
+    });
+    CHECK(made.has_value());
+    inlet = made->bind_address;
+  }
+  // Of the outlet; the short form.
+  void set_policy(const char* text) {
+    CHECK(out->node.policies().put(PolicyScope::kResource, "outlet", expression(text)).has_value());
+  }
+  bool carries() { return world.round_trip(peer, target, inlet, "hello", 3'000); }
+
+  World world;
+  Persona& in_persona = world.persona();
+  SimPeer peer;
+  SimNode* out = nullptr;
+  SimNode* in = nullptr;
+  SocketAddress address;
+  SimEnd target = -1;
+  std::string inlet;
+};
+
+TEST(Gates, APolicyOpensAndClosesAnOutletForChannelsThatAreOpen) {
+  for (const std::uint32_t shards : {1U, 2U, 3U}) {
+    SCOPED_TRACE(shards);
+    Guarded portal(shards);
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_TRUE(portal.carries());
+      portal.set_policy("nobody");
+      EXPECT_FALSE(portal.carries());
+      portal.set_policy(portal.in_persona.id.text().c_str());
+    }
+    EXPECT_TRUE(portal.carries());
+  }
+}
+
+TEST(Gates, AStreamEndsWithTheRightToIt) {
+  for (const bool skip_handshake : {false, true}) {
+    for (const std::uint32_t shards : {1U, 2U}) {
+      SCOPED_TRACE(shards);
+      Guarded portal(shards, skip_handshake);
+      const SimEnd client = portal.peer.connect(SocketAddress::parse(portal.inlet).value());
+      SimEnd served = -1;
+      std::string got;
+      ASSERT_TRUE(portal.world.run([&] {
+        if (got.empty()) portal.peer.send(client, as_bytes("x"));
+        if (served < 0) served = portal.peer.accept(portal.target);
+        if (served >= 0) got += std::string(as_text(portal.peer.receive(served)));
+        return !got.empty();
+      }));
+      portal.world.sleep_ms(500);
+      got += std::string(as_text(portal.peer.receive(served)));
+      portal.set_policy("nobody");
+      const std::uint64_t began = portal.world.now_ms();
+      EXPECT_TRUE(portal.world.run([&] { return portal.out->data.streams() == 0; }, 5'000));
+      EXPECT_LT(portal.world.now_ms() - began, 1'000U);
+      const std::size_t before = got.size();
+      portal.peer.send(client, as_bytes("more"));
+      portal.world.sleep_ms(500);
+      got += std::string(as_text(portal.peer.receive(served)));
+      EXPECT_EQ(got.size(), before) << "a byte passed without a right";
+    }
+  }
+}
+
+TEST(Gates, ManyResourcesShareTheGateOfTheirType) {
+  World world;
+  SimNode& node = world.start(world.persona());
+  SimNode& other = world.start(world.persona());
+  SimPeer peer(world.network);
+  SocketAddress address;
+  const SimEnd target = peer.listen(address);
+  ASSERT_TRUE(node.node.policies().put(PolicyScope::kResourceType, "tcp-outlet",
+                                       expression(other.node.config().identity.text().c_str())));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(world.wait<OutletStatus>([&](auto done) {
+      OutletRequest request;
+      request.to = wire::HostnamePort::parse(address.text()).value();
+      request.address = "outlet" + std::to_string(i);
+      node.node.create_outlet(request, std::move(done));
+    }));
+  }
+  const auto made = world.inlet(other, World::at(node) + "/secure/api/service/outlet99");
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(world.round_trip(peer, target, made->bind_address, "hello"));
+}
+
+TEST(Gates, MorePoliciesThanGatesCloseWhatHasNone) {
+  World world;
+  SimNode& node = world.start(world.persona());
+  SimNode& other = world.start(world.persona());
+  SimPeer peer(world.network);
+  SocketAddress address;
+  const SimEnd target = peer.listen(address);
+  const std::string who = other.node.config().identity.text();
+  for (int i = 0; i < 70; ++i) {
+    const std::string name = "outlet" + std::to_string(i);
+    ASSERT_TRUE(node.node.policies().put(PolicyScope::kResource, name, expression(who.c_str())));
+    ASSERT_TRUE(world.wait<OutletStatus>([&](auto done) {
+      OutletRequest request;
+      request.to = wire::HostnamePort::parse(address.text()).value();
+      request.address = name;
+      node.node.create_outlet(request, std::move(done));
+    }));
+  }
+  const auto open = world.inlet(other, World::at(node) + "/secure/api/service/outlet0", "first");
+  const auto closed = world.inlet(other, World::at(node) + "/secure/api/service/outlet69", "last");
+  ASSERT_TRUE(open && closed);
+  EXPECT_TRUE(world.round_trip(peer, target, open->bind_address, "hello"));
+  EXPECT_FALSE(world.round_trip(peer, target, closed->bind_address, "hello", 2'000));
+  EXPECT_TRUE(world.logged("more than weir can guard"));
+}
+
+TEST(Gates, AHopIsNoWayAround) {
+  World world;
+  SimNode& node = world.start(world.persona());
+  SimNode& other = world.start(world.persona());
+  ASSERT_TRUE(node.node.start_hop("hop"));
+  ASSERT_TRUE(node.node.policies().put(PolicyScope::kResource, "echo", expression("nobody")));
+  EXPECT_FALSE(world.message(other, World::at(node) + "/service/hop/service/echo", {1}, 1'000));
+  ASSERT_TRUE(node.node.policies().remove(PolicyScope::kResource, "echo"));
+  EXPECT_TRUE(world.message(other, World::at(node) + "/service/hop/service/echo", {1}, 1'000));
+}
+
+}  // namespace
+}  // namespace weir::test
