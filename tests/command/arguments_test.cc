@@ -203,7 +203,6 @@ TEST(Parser, RefusesEveryWrongFormWithTheReason) {
 
 TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
   const Words refused[] = {
-      {"enroll"},
       {"kafka-inlet", "create"},
       {"influxdb-outlet", "create"},
       {"lease", "list"},

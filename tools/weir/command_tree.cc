@@ -17,11 +17,11 @@ CommandSpec command_tree() {
                       vault_commands(),          worker_commands(),
                       service_commands(),        flow_control_commands(),
                       forwarder_commands(),      authority_commands(),
-                      credential_commands(),     project_commands(),
-                      project_member_commands(), policy_commands(),
-                      completion_command()};
+                      credential_commands(),     enroll_command(),
+                      project_commands(),        project_member_commands(),
+                      policy_commands(),         completion_command()};
   for (const char* name : {"admin",
-                           "enroll",
+
                            "environment",
                            "influxdb-inlet",
                            "influxdb-outlet",

@@ -23,6 +23,7 @@ CommandSpec worker_commands();                   //
 CommandSpec flow_control_commands();             //
 CommandSpec forwarder_commands();                //
 CommandSpec authority_commands();                // authority_commands.cc
+CommandSpec enroll_command();                    // enroll_command.cc
 CommandSpec credential_commands();               // credential_commands.cc
 CommandSpec project_commands();                  // project_commands.cc
 CommandSpec project_create_command();            // project_create.cc
