@@ -34,7 +34,7 @@ def expect(result, code, out=None, err=None):
 def usage(home):
     expect(run(home, "node", "bogus"), 64, "", "error: unrecognized subcommand 'bogus'")
     expect(run(home, "message", "send", "hi"), 64, "", "--to <ROUTE>")
-    expect(run(home, "enroll"), 64, "", "not built yet in weir")
+    expect(run(home, "status"), 64, "", "not built yet in weir")
     expect(run(home, "node", "list", "--jq", "."), 64, "", "not built yet in weir")
     expect(run(home, "node", "list", NO_INPUT="perhaps"), 64, "", "NO_INPUT")
     for words in ([], ["node"], ["message", "send"]):
