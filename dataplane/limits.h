@@ -24,6 +24,14 @@ struct ShardLimits {
   // again.
   std::size_t queue_high_bytes = 1 << 20;
   std::size_t queue_low_bytes = 256 << 10;
+  // Several flows' frames stand in one row up to this; above, in lanes (link/tx_queue.h).
+  std::size_t queue_mixed_bytes = 64 << 10;
+  // What a socket that refuses more keeps of a send: a frame that comes now waits behind it. The
+  // next one is tried with everything.
+  std::size_t queue_kept_bytes = 64 << 10;
+  // Above the high mark, too, a flow with little waiting may add to it, up to this much in all.
+  std::size_t queue_reserve_bytes = 256 << 10;
+  std::size_t queue_light_bytes = 16 << 10;
   // Bytes waiting for an application when the peer has no credit (docs/spec/09 section 1.3).
   std::size_t stream_buffer_bytes_max = 16 << 20;
   // ... after which its channel's connection is not read for at most this long, then the stream

@@ -83,9 +83,9 @@ class QuietIo final : public Io {
     const Pause pause(collection_);
     io_.receive_into(id, into);
   }
-  std::int32_t send(SocketId id, std::span<const iovec> vectors) override {
+  std::int32_t send(SocketId id, std::span<const iovec> vectors, std::size_t keep) override {
     const Pause pause(collection_);
-    return io_.send(id, vectors);
+    return io_.send(id, vectors, keep);
   }
   void shutdown_send(SocketId id) override {
     const Pause pause(collection_);

@@ -195,6 +195,7 @@ bool Channels::seal(std::uint32_t index, Packet& packet) {
   if (channel.remote_flow == kNoFlow) packet.next = &shard_.table.at(channel.user.entry);
   packet.ret = {};
   packet.origin = nullptr;
+  packet.lane = lane_of_channel(shard_.config.id, index);
   packet.foreign = false;
   shard_.counters.add(Counter::kFramesSealed);
   return true;
@@ -256,6 +257,7 @@ bool Channels::open(std::uint32_t index, Packet& packet) {
   packet.spawner = channel.spawner;
   packet.principal = channel.principal;
   packet.gates = channel.gates;
+  packet.lane = lane_of_channel(shard_.config.id, index);
   packet.foreign = true;
   if (packet.onward.empty()) {
     shard_.counters.drop(DropReason::kEmptyRoute);
@@ -291,7 +293,8 @@ bool Channels::send_own(Channel& channel, ByteSpan plaintext) {
   const std::array<AeadSegment, 1> segments = {{{text, plaintext.size()}}};
   channel.crypto.seal(shard_.aead, shard_.keys, segments, frame.data(), text + plaintext.size());
   const ByteSpan own = shard_.table.at(channel.encryptor_entry).encoded_bytes();
-  shard_.router.send(channel.route, {to_bytes(own), 1}, frame);
+  shard_.router.send(channel.route, {to_bytes(own), 1}, frame,
+                     lane_of_channel(shard_.config.id, channel.index));
   return true;
 }
 

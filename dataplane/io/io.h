@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -74,8 +75,11 @@ class Io {
   virtual void receive_into(SocketId socket, MutableByteSpan into) = 0;
 
   // One send may be outstanding per socket. Returns the bytes sent at once (>= 0, may be short) or
-  // -errno; -EINPROGRESS means that kSent will follow, until when vectors and data must stay.
-  virtual std::int32_t send(SocketId socket, std::span<const iovec> vectors) = 0;
+  // -errno; -EINPROGRESS means that kSent will follow, until when vectors and data must stay. What
+  // is then sent is a beginning only, the fewest vectors with `keep` bytes or more: see
+  // bytes_kept().
+  virtual std::int32_t send(SocketId socket, std::span<const iovec> vectors,
+                            std::size_t keep = ~std::size_t{0}) = 0;
 
   // Half-close of the sending direction, after everything sent so far.
   virtual void shutdown_send(SocketId socket) = 0;
@@ -89,6 +93,15 @@ class Io {
   // From any thread: makes the current or next reap() return.
   virtual void wake() = 0;
 };
+
+// The vectors that a send keeps, and their bytes.
+inline std::pair<std::span<const iovec>, std::size_t> bytes_kept(std::span<const iovec> vectors,
+                                                                 std::size_t keep) {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  while (count < vectors.size() && bytes < keep) bytes += vectors[count++].iov_len;
+  return {vectors.first(count), bytes};
+}
 
 // What a listen() that just failed means as an errno.
 inline std::int32_t listen_errno(const Error& error) {

@@ -198,7 +198,7 @@ void UringIo::receive_into(SocketId socket, MutableByteSpan into) {
   reconcile(socket);
 }
 
-std::int32_t UringIo::send(SocketId socket, std::span<const iovec> vectors) {
+std::int32_t UringIo::send(SocketId socket, std::span<const iovec> vectors, std::size_t keep) {
   Socket& s = at(socket);
   DCHECK(s.role == Role::kStream && !s.sending);
   if (!options_.queued_send) {
@@ -206,7 +206,7 @@ std::int32_t UringIo::send(SocketId socket, std::span<const iovec> vectors) {
     if (result != -EAGAIN) return result;
   }
   s.sending = true;
-  s.vectors = vectors;
+  s.vectors = bytes_kept(vectors, keep).first;
   s.sent_bytes = 0;
   if (!arm_send(socket, !options_.queued_send)) reconcile(socket);
   return -EINPROGRESS;

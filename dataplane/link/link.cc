@@ -107,7 +107,7 @@ void Links::start(Link& link) {
   TxItem* item = shard_.items.take();
   item->data[0] = kVersionBytes;
   item->size[0] = 1;
-  shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item);
+  shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item, kControlLane);
   announce(link);
   watch(link);
   arm(link);
@@ -312,6 +312,7 @@ void Links::handle_frame(Link& link, MutableByteSpan body) {
   packet.flow = link.flow;
   packet.spawner = link.spawner;
   packet.link = {shard_.config.id, link.index, link.generation};
+  packet.lane = lane_of_link(shard_.config.id, link.index);
   packet.foreign = true;
   packet.gates = kOpenGates;
   shard_.router.dispatch(packet);

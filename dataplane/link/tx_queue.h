@@ -1,6 +1,11 @@
 // Bytes waiting for one socket, as references to where they lie: one vectored send per wake-up.
 // Sources that filled it above the high-water mark wait in `waiters` until it is below the low one.
 //
+// First in, first out, as long as little waits or one flow's frames only. Else what is not in
+// flight stands in lanes by flow (tx_lanes.h) and moves to the row in their turn, a bounded part at
+// a time. What is in flight, or was partly sent, or stands in the row behind others' frames stays
+// where it is: `fixed` says how far.
+//
 // What still waits when its turn ends must not pin much more memory than it has bytes: settle()
 // copies it together where it lies scattered (docs/design/ARCHITECTURE.md, "Back-pressure").
 #pragma once
@@ -13,6 +18,8 @@
 
 #include "dataplane/contract.h"
 #include "dataplane/io/io.h"
+#include "dataplane/link/lane_key.h"
+#include "dataplane/link/tx_lanes.h"
 #include "dataplane/shard/buffer_pool.h"
 #include "dataplane/telemetry/counters.h"
 
@@ -96,26 +103,53 @@ inline TxOwner owner_of(const Source& source) {
 struct TxQueue {
   TxItem* head = nullptr;
   TxItem* tail = nullptr;
-  std::size_t bytes = 0;
-  std::uint32_t item_count = 0;
-  std::size_t head_sent = 0;  // bytes of `head` that are gone
-  bool in_flight = false;     // a send() is pending; `vectors` is in use
-  bool dirty = false;         // in the shard's list for this wake-up
-  bool unsettled = false;     // in the shard's list of queues to settle
-  bool end_after = false;     // shut the sending direction down when empty
+  std::size_t bytes = 0;         // lanes included
+  std::uint32_t item_count = 0;  // lanes included
+  std::uint32_t head_sent = 0;   // bytes of `head` that are gone
+  bool in_flight = false;        // a send() is pending; `vectors` is in use
+  bool dirty = false;            // in the shard's list for this wake-up
+  bool unsettled = false;        // in the shard's list of queues to settle
+  bool end_after = false;        // shut the sending direction down when empty
   bool ended = false;
-  Buffer* vectors = nullptr;  // small buffer with the iovecs of the pending send
-  TxItem* settled = nullptr;  // up to here: in flight, or settled
-  Buffer* store = nullptr;    // where settle() copies to, filled from the left
-  std::uint32_t store_used = 0;
+  bool blocked = false;         // the socket refused something since the queue was last empty
+  LaneKey lane = 0;             // of all that stands behind `fixed`
+  TxItem* fixed = nullptr;      // up to here the order is settled; nullptr: nowhere
+  Buffer* lane_hold = nullptr;  // a TxLanes lies in it; nullptr: no lanes
+  Buffer* vectors = nullptr;    // small buffer with the iovecs of the pending send
+  TxItem* settled = nullptr;    // up to here: in flight, or settled
+  Buffer* store = nullptr;      // where settle() copies to, filled from the left
   Source* waiters = nullptr;
   std::uint64_t stuck_since_ns = 0;  // 0: not waiting
   std::uint64_t sent_bytes = 0;
+  std::uint32_t store_used = 0;
 
-  bool empty() const { return head == nullptr; }
-  void push(TxItem* item);
+  bool empty() const { return item_count == 0; }
+  void push(TxItem* item) {
+    append(item);
+    bytes += item->bytes();
+    ++item_count;
+  }
+  // The same for a connection; several flows' frames stand in one row up to `mixed_bytes`. Returns
+  // how many bytes have left when this one has, as far as is known now.
+  std::size_t push(TxItem* item, LaneKey key, std::size_t mixed_bytes, BufferPool& buffers) {
+    if (lane_hold == nullptr && (key == lane || head == nullptr)) [[likely]] {
+      lane = key;
+      push(item);
+      return bytes;
+    }
+    return push_other(item, key, mixed_bytes, buffers);
+  }
+  // Bytes that wait in this lane; all, where nothing is known about lanes.
+  std::size_t bytes_of(LaneKey key) const;
+  // Moves what is to leave next from the lanes to the row. `kept`: what the socket keeps of it.
+  void refill(std::size_t kept, BufferPool& buffers) {
+    if (lane_hold != nullptr) [[unlikely]]
+      move_from_lanes(kept, buffers);
+  }
   // Fills vectors from the head; returns how many and their bytes.
   std::size_t gather(iovec* out, std::size_t limit, std::size_t& total);
+  // The first `n` bytes (of what gather() gave) are in flight: nothing goes before them.
+  void keep(std::size_t n);
   // `n` bytes are gone: returns finished items to the pool and drops their references.
   void consume(std::size_t n, TxItemPool& items, BufferPool& buffers);
   void clear(TxItemPool& items, BufferPool& buffers);
@@ -126,6 +160,23 @@ struct TxQueue {
  private:
   static constexpr std::size_t kPinnedFactor = 4;
   static constexpr std::size_t kStoreBytes = 65536;
+  // What moves from the lanes at a time: all that one send takes while the socket takes it, else
+  // so many times what it keeps, because a newcomer waits behind it.
+  static constexpr std::size_t kMovedBytes = 1 << 20;
+  static constexpr std::size_t kMovedKept = 2;
+
+  TxLanes* lanes() const { return static_cast<TxLanes*>(static_cast<void*>(lane_hold->data)); }
+  void append(TxItem* item) {
+    item->next = nullptr;
+    (tail != nullptr ? tail->next : head) = item;
+    tail = item;
+  }
+  std::size_t push_other(TxItem* item, LaneKey key, std::size_t mixed_bytes, BufferPool& buffers);
+  bool split(std::size_t more, BufferPool& buffers);
+  void move_from_lanes(std::size_t kept, BufferPool& buffers);
+  void leave_lanes(BufferPool& buffers);
+  bool settle_row(TxItem* from, TxItem*& done, std::size_t& more, BufferPool& buffers,
+                  Counters& counters);
   bool copy(TxItem& item, bool with_payload, std::size_t more, BufferPool& buffers);
 };
 

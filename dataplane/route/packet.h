@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "dataplane/contract.h"
+#include "dataplane/link/lane_key.h"
 #include "dataplane/shard/buffer_pool.h"
 #include "dataplane/wire/route.h"
 
@@ -74,7 +75,8 @@ struct Packet {
   FlowId spawner = kNoFlow;
   PrincipalId principal = kNoPrincipal;
   Gates gates = kAllGates;
-  LinkId link;           // outermost connection, generation 0 = none
+  LaneKey lane = kPlainLane;  // by which it waits for a connection
+  LinkId link;                // outermost connection, generation 0 = none
   bool foreign = false;  // the next hop must be allowed for flow or spawner
 
   std::size_t head_bytes() const { return static_cast<std::size_t>(head_end - head_begin); }

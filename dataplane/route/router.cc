@@ -178,7 +178,7 @@ bool Router::to_link(std::uint32_t index, Packet& packet) {
   shard_.arena.finish(packet);
   shard_.counters.add(Counter::kFramesOut);
   ++link.frames;
-  shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item);
+  shard_.enqueue(link.tx, {TxOwner::Kind::kLink, link.index, link.generation}, item, packet.lane);
   return true;
 }
 
@@ -212,9 +212,11 @@ bool Router::to_control(Entry& entry, Packet& packet) {
   return true;
 }
 
-bool Router::send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload) {
+bool Router::send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload,
+                  LaneKey lane) {
   shard_.counters.add(Counter::kMessagesFromControl);
   Packet packet;
+  packet.lane = lane;
   packet.onward = RouteRef::of(onward);
   packet.ret = RouteRef::of(ret);
   BufferRef hold(shard_.pool, shard_.pool.take_at_least(payload.size()));

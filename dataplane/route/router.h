@@ -45,7 +45,8 @@ class Router {
   // Runs the packet to its end. `open_for`: see CrossMessage. False: it was dropped (and counted).
   bool dispatch(Packet& packet, FlowId open_for = kNoFlow);
   // A message of this node's own.
-  bool send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload);
+  bool send(const EncodedRoute& onward, const EncodedRoute& ret, ByteSpan payload,
+            LaneKey lane = kControlLane);
 
   void add_relay(Entry& entry, AddWorker&& command);
   void add_handshake(Entry& entry);

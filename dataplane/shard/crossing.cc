@@ -91,6 +91,7 @@ bool Crossing::send(ShardId to, Packet& packet, FlowId open_for) {
   message.spawner = packet.spawner;
   message.principal = packet.principal;
   message.gates = packet.gates;
+  message.lane = packet.lane;
   message.link = packet.link;
   message.foreign = packet.foreign;
   message.open_for = open_for;
@@ -199,6 +200,7 @@ void Crossing::deliver_packet(CrossMessage& message, ShardId from) {
   packet.spawner = message.spawner;
   packet.principal = message.principal;
   packet.gates = message.gates;
+  packet.lane = message.lane;
   packet.link = message.link;
   packet.foreign = message.foreign;
   credit_ = message.credit;

@@ -48,6 +48,7 @@ struct CrossMessage {
   FlowId open_for = kNoFlow;  // relayed: the first hop may be reached by this flow from now on
   PrincipalId principal = kNoPrincipal;
   Gates gates = kAllGates;
+  LaneKey lane = kPlainLane;
   LinkId link;
   CrossTiming timing;
   // kAcceptedLink (`spawner` as well), kAcceptedStream.

@@ -320,20 +320,28 @@ void Shard::mark_dirty(TxQueue& queue, TxOwner owner) {
   dirty_.push_back(owner);
 }
 
-void Shard::enqueue(TxQueue& queue, TxOwner owner, TxItem* item) {
-  queue.push(item);
-  if (owner.kind == TxOwner::Kind::kLink) {
+void Shard::enqueue(TxQueue& queue, TxOwner owner, TxItem* item, LaneKey lane) {
+  std::size_t leaves_after = 0;
+  if (owner.kind == TxOwner::Kind::kStream) {
+    queue.push(item);
+    leaves_after = queue.bytes;
+  } else {
+    leaves_after = queue.push(item, lane, config.limits.queue_mixed_bytes, pool);
     if (const CrossCredit credit = crossing.take_credit(); credit.bytes != 0)
       items.attach(*item, credit);
   }
   mark_dirty(queue, owner);
   WEIR_PROBE(frame_routed, config.id, static_cast<int>(owner.kind), owner.object, queue.bytes);
   if (stages) [[unlikely]]
-    stages->queued(clock_key(owner), queue.bytes);
+    stages->queued(clock_key(owner), leaves_after);
   if (queue.in_flight) mark_unsettled(queue, owner);
   // A stream's own queue does not pause it: that is the peer's credit (portals).
-  if (queue.bytes > config.limits.queue_high_bytes && owner.kind == TxOwner::Kind::kLink)
+  if (queue.bytes <= config.limits.queue_high_bytes || owner.kind != TxOwner::Kind::kLink) return;
+  // Nor does it pause who has hardly anything in it.
+  if (queue.bytes > config.limits.queue_high_bytes + config.limits.queue_reserve_bytes ||
+      queue.bytes_of(lane) > config.limits.queue_light_bytes) {
     pause_source(queue);
+  }
 }
 
 void Shard::pause_source(TxQueue& queue) {
@@ -441,6 +449,7 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
   const SocketId socket = owner.kind == TxOwner::Kind::kLink ? links.at(owner.object).socket
                                                              : portals.at(owner.object).socket;
   while (!queue.in_flight && !queue.empty()) {
+    queue.refill(config.limits.queue_kept_bytes, pool);
     if (queue.vectors == nullptr)
       queue.vectors = pool.take(queue.item_count * 2 > kFewVectors ? BufferClass::kMedium
                                                                    : BufferClass::kSmall);
@@ -456,8 +465,9 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
     const std::size_t room =
         std::min<std::size_t>(kVectorsMax, queue.vectors->capacity / sizeof(iovec));
     const std::size_t count = queue.gather(vectors, room, total);
-    const std::int32_t sent = io.send(socket, {vectors, count});
+    const std::int32_t sent = io.send(socket, {vectors, count}, config.limits.queue_kept_bytes);
     if (sent == -EINPROGRESS) {
+      queue.keep(bytes_kept({vectors, count}, config.limits.queue_kept_bytes).second);
       queue.in_flight = true;
       if (queue.stuck_since_ns == 0) queue.stuck_since_ns = now_ns;
       owner.kind == TxOwner::Kind::kLink ? links.watch(links.at(owner.object))

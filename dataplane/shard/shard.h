@@ -95,8 +95,8 @@ class Shard {
   FlowId new_flow() { return flow_ids_.take(); }
   // The flow of what lies behind an entry (connection or encryptor); kNoFlow for anything else.
   FlowId flow_behind(const Entry& entry);
-  // Adds to a queue; pauses the current source if the queue is full now.
-  void enqueue(TxQueue& queue, TxOwner owner, TxItem* item);
+  // Adds to a queue; pauses the current source if the queue is full now. `lane`: of a connection.
+  void enqueue(TxQueue& queue, TxOwner owner, TxItem* item, LaneKey lane = kPlainLane);
   void mark_dirty(TxQueue& queue, TxOwner owner);
   // What is being read now waits until the queue is below its low-water mark.
   void pause_source(TxQueue& queue);

@@ -52,8 +52,8 @@ class PlantedIo final : public Io {
     io_.receive_any(id, size_class);
   }
   void receive_into(SocketId id, MutableByteSpan into) override { io_.receive_into(id, into); }
-  std::int32_t send(SocketId id, std::span<const iovec> vectors) override {
-    return io_.send(id, vectors);
+  std::int32_t send(SocketId id, std::span<const iovec> vectors, std::size_t keep) override {
+    return io_.send(id, vectors, keep);
   }
   void shutdown_send(SocketId id) override { io_.shutdown_send(id); }
   void close(SocketId id, bool reset) override { io_.close(id, reset); }

@@ -36,6 +36,14 @@ ShardLimits draw_limits(SeededRng& rng) {
   return limits;
 }
 
+// From every mixture in lanes to hardly any.
+void draw_lanes(SeededRng& rng, ShardLimits& limits) {
+  limits.queue_mixed_bytes = std::size_t{1} << rng.below(17);
+  limits.queue_kept_bytes = std::size_t{1} << rng.below(17);
+  limits.queue_reserve_bytes = limits.queue_high_bytes / 4;
+  limits.queue_light_bytes = limits.queue_high_bytes / 64;
+}
+
 StreamPlan draw_stream(SeededRng& rng, std::uint64_t within_ms) {
   StreamPlan plan;
   plan.start_ms = rng.below(within_ms + 1);
@@ -138,6 +146,7 @@ Scenario Scenario::draw(std::uint64_t seed) {
   const std::uint64_t acts = rng.below(4);
   for (std::uint64_t i = 0; i < acts; ++i) s.rough_acts.push_back(draw_act(rng, s.rough_ms));
   s.calm_acts.push_back(draw_act(rng, 500));
+  draw_lanes(rng, s.limits);
   return s;
 }
 
@@ -152,10 +161,12 @@ std::string Scenario::to_string() const {
                      kTopologyNames[static_cast<int>(topology)], shards[0], shards[1], shards[2],
                      openssl ? "openssl" : "best aead", ring_slots, linger_ms);
   out += fmt::format(
-      "limits: buffers {} {} {} {}; queue {}..{} B; stream window {}..{} B; chunk {} B\n",
+      "limits: buffers {} {} {} {}; queue {}..{} B, {} mixed, {} kept; stream window {}..{} B; "
+      "chunk {} B\n",
       limits.buffers.count[0], limits.buffers.count[1], limits.buffers.count[2],
       limits.buffers.count[3], limits.queue_low_bytes, limits.queue_high_bytes,
-      limits.stream_window_bytes, limits.stream_window_bytes_max, limits.portal_chunk_bytes);
+      limits.queue_mixed_bytes, limits.queue_kept_bytes, limits.stream_window_bytes,
+      limits.stream_window_bytes_max, limits.portal_chunk_bytes);
   out += fmt::format("threads: turn delay up to {} ns; {} per mille of turns up to {} ns\n",
                      turn_delay_ns_max, preempt, preempt_ns_max);
   out += fmt::format("rough phase {} ms: {}\n", rough_ms, rough.to_string());

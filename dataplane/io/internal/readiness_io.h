@@ -84,7 +84,7 @@ class ReadinessIo : public Io {
   void discard(NativeSocket socket) override { net_.close(socket, false); }
   void receive_any(SocketId socket, BufferClass size_class) override;
   void receive_into(SocketId socket, MutableByteSpan into) override;
-  std::int32_t send(SocketId socket, std::span<const iovec> vectors) override;
+  std::int32_t send(SocketId socket, std::span<const iovec> vectors, std::size_t keep) override;
   void shutdown_send(SocketId socket) override;
   void close(SocketId socket, bool reset) override;
   std::size_t reap(std::span<IoEvent> events, std::uint64_t deadline_ns) override;
@@ -228,7 +228,8 @@ void ReadinessIo<Net>::note_short_send(Socket& s, std::span<const iovec> vectors
 }
 
 template <typename Net>
-std::int32_t ReadinessIo<Net>::send(SocketId socket, std::span<const iovec> vectors) {
+std::int32_t ReadinessIo<Net>::send(SocketId socket, std::span<const iovec> vectors,
+                                    std::size_t keep) {
   Socket& s = sockets_[socket];
   DCHECK(s.role == Role::kStream && !s.sending);
   if (s.writable) {
@@ -240,7 +241,7 @@ std::int32_t ReadinessIo<Net>::send(SocketId socket, std::span<const iovec> vect
     s.writable = false;
   }
   s.sending = true;
-  s.vectors = vectors;
+  s.vectors = bytes_kept(vectors, keep).first;
   s.sent_bytes = 0;
   return -EINPROGRESS;
 }

@@ -101,7 +101,7 @@ class UringIo final : public Io {
   void discard(NativeSocket socket) override { ::close(socket); }
   void receive_any(SocketId socket, BufferClass size_class) override;
   void receive_into(SocketId socket, MutableByteSpan into) override;
-  std::int32_t send(SocketId socket, std::span<const iovec> vectors) override;
+  std::int32_t send(SocketId socket, std::span<const iovec> vectors, std::size_t keep) override;
   void shutdown_send(SocketId socket) override;
   void close(SocketId socket, bool reset) override;
   std::size_t reap(std::span<IoEvent> events, std::uint64_t deadline_ns) override;

@@ -67,7 +67,7 @@ class EchoShard {
   }
   void push(Flow& flow) {
     while (flow.vector.iov_len > 0) {
-      const std::int32_t n = io_.send(flow.socket, {&flow.vector, 1});
+      const std::int32_t n = io_.send(flow.socket, {&flow.vector, 1}, flow.vector.iov_len);
       if (n == -EINPROGRESS) return;
       if (n < 0) return end(flow);
       advance(flow, n);
