@@ -29,9 +29,14 @@ struct ShardLimits {
   // What a socket that refuses more keeps of a send: a frame that comes now waits behind it. The
   // next one is tried with everything.
   std::size_t queue_kept_bytes = 64 << 10;
-  // Above the high mark, too, a flow with little waiting may add to it, up to this much in all.
-  std::size_t queue_reserve_bytes = 256 << 10;
+  // What the kernel takes for a connection beyond what it can send now; and once several flows have
+  // met there while it was full: what comes then waits behind it.
+  std::uint32_t unsent_bytes = 512 << 10;
+  std::uint32_t unsent_shared_bytes = 128 << 10;
+  // Above the high mark, too, a flow with no more than so much waiting may add to it, and all such
+  // together up to the reserve.
   std::size_t queue_light_bytes = 16 << 10;
+  std::size_t queue_reserve_bytes = 256 << 10;
   // Bytes waiting for an application when the peer has no credit (docs/spec/09 section 1.3).
   std::size_t stream_buffer_bytes_max = 16 << 20;
   // ... after which its channel's connection is not read for at most this long, then the stream

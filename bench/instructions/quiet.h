@@ -87,6 +87,7 @@ class QuietIo final : public Io {
     const Pause pause(collection_);
     return io_.send(id, vectors, keep);
   }
+  void limit_unsent(SocketId id, std::uint32_t bytes) override { io_.limit_unsent(id, bytes); }
   void shutdown_send(SocketId id) override {
     const Pause pause(collection_);
     io_.shutdown_send(id);

@@ -51,6 +51,7 @@ class EpollNet {
     return send_now(fd, vectors, skip);
   }
   std::int32_t receive(int fd, MutableByteSpan into) { return receive_now(fd, into); }
+  void limit_unsent(int fd, std::uint32_t bytes) { io_internal::limit_unsent(fd, bytes); }
   void shutdown_send(int fd) { ::shutdown(fd, SHUT_WR); }
   // Leaves the epoll set too: no descriptor of ours is ever duplicated.
   void close(int fd, bool reset) {

@@ -81,6 +81,9 @@ class Io {
   virtual std::int32_t send(SocketId socket, std::span<const iovec> vectors,
                             std::size_t keep = ~std::size_t{0}) = 0;
 
+  // From now on the kernel takes little more than what it can send: what waits, waits where its
+  // order can still change.
+  virtual void limit_unsent(SocketId socket, std::uint32_t bytes) = 0;
   // Half-close of the sending direction, after everything sent so far.
   virtual void shutdown_send(SocketId socket) = 0;
   // Ends the socket (reset: RST instead of FIN). Outstanding operations give no event of their own;

@@ -78,6 +78,10 @@ void apply_options(int fd, const SocketOptions& options) {
   set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
 }
 
+void limit_unsent(int fd, std::uint32_t bytes) {
+  set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(bytes));
+}
+
 std::int32_t connect_outcome(int fd) {
   int error = 0;
   socklen_t size = sizeof error;

@@ -36,6 +36,7 @@ class SimNet final : public SimParty {
     return network_.send(end, vectors, skip);
   }
   std::int32_t receive(int end, MutableByteSpan into) { return network_.receive(end, into); }
+  void limit_unsent(int, std::uint32_t) {}  // it takes nothing that it cannot send
   void shutdown_send(int end) { network_.shutdown_send(end); }
   void close(int end, bool reset) { network_.close(end, reset); }
   bool watch(int end, SocketId id, bool listener);

@@ -104,6 +104,7 @@ Link* Links::open(SocketId socket, bool outgoing, FlowId flow, FlowId spawner,
 void Links::start(Link& link) {
   link.state = Link::State::kOpen;
   link.received_at_ns = shard_.now_ns;
+  shard_.io.limit_unsent(link.socket, shard_.config.limits.unsent_bytes);
   TxItem* item = shard_.items.take();
   item->data[0] = kVersionBytes;
   item->size[0] = 1;

@@ -119,10 +119,6 @@ void TxQueue::leave_lanes(BufferPool& buffers) {
   buffers.unref(std::exchange(lane_hold, nullptr));
 }
 
-std::size_t TxQueue::bytes_of(LaneKey key) const {
-  return lane_hold != nullptr ? lanes()->bytes_of(key) : bytes;
-}
-
 // --- what leaves
 // ------------------------------------------------------------------------------------------
 

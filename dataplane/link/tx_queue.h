@@ -12,6 +12,7 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -111,7 +112,8 @@ struct TxQueue {
   bool unsettled = false;        // in the shard's list of queues to settle
   bool end_after = false;        // shut the sending direction down when empty
   bool ended = false;
-  bool blocked = false;         // the socket refused something since the queue was last empty
+  bool blocked = false;  // the socket refused something since the queue was last empty
+  bool unsent_limited = false;
   LaneKey lane = 0;             // of all that stands behind `fixed`
   TxItem* fixed = nullptr;      // up to here the order is settled; nullptr: nowhere
   Buffer* lane_hold = nullptr;  // a TxLanes lies in it; nullptr: no lanes
@@ -139,13 +141,14 @@ struct TxQueue {
     }
     return push_other(item, key, mixed_bytes, buffers);
   }
-  // Bytes that wait in this lane; all, where nothing is known about lanes.
-  std::size_t bytes_of(LaneKey key) const;
-  // Moves what is to leave next from the lanes to the row. `kept`: what the socket keeps of it.
-  void refill(std::size_t kept, BufferPool& buffers) {
-    if (lane_hold != nullptr) [[unlikely]]
-      move_from_lanes(kept, buffers);
+  // At most `each` waits in its lane, or less where many share `all`. False without lanes.
+  bool is_light(LaneKey key, std::size_t each, std::size_t all) const {
+    return lane_hold != nullptr &&
+           lanes()->bytes_of(key) <= std::min(each, all / std::max(lanes()->filled(), 1u));
   }
+  bool has_lanes() const { return lane_hold != nullptr; }
+  // Moves what is to leave next from the lanes to the row. `kept`: what the socket keeps of it.
+  void move_from_lanes(std::size_t kept, BufferPool& buffers);
   // Fills vectors from the head; returns how many and their bytes.
   std::size_t gather(iovec* out, std::size_t limit, std::size_t& total);
   // The first `n` bytes (of what gather() gave) are in flight: nothing goes before them.
@@ -173,7 +176,6 @@ struct TxQueue {
   }
   std::size_t push_other(TxItem* item, LaneKey key, std::size_t mixed_bytes, BufferPool& buffers);
   bool split(std::size_t more, BufferPool& buffers);
-  void move_from_lanes(std::size_t kept, BufferPool& buffers);
   void leave_lanes(BufferPool& buffers);
   bool settle_row(TxItem* from, TxItem*& done, std::size_t& more, BufferPool& buffers,
                   Counters& counters);

@@ -338,10 +338,8 @@ void Shard::enqueue(TxQueue& queue, TxOwner owner, TxItem* item, LaneKey lane) {
   // A stream's own queue does not pause it: that is the peer's credit (portals).
   if (queue.bytes <= config.limits.queue_high_bytes || owner.kind != TxOwner::Kind::kLink) return;
   // Nor does it pause who has hardly anything in it.
-  if (queue.bytes > config.limits.queue_high_bytes + config.limits.queue_reserve_bytes ||
-      queue.bytes_of(lane) > config.limits.queue_light_bytes) {
+  if (!queue.is_light(lane, config.limits.queue_light_bytes, config.limits.queue_reserve_bytes))
     pause_source(queue);
-  }
 }
 
 void Shard::pause_source(TxQueue& queue) {
@@ -449,7 +447,8 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
   const SocketId socket = owner.kind == TxOwner::Kind::kLink ? links.at(owner.object).socket
                                                              : portals.at(owner.object).socket;
   while (!queue.in_flight && !queue.empty()) {
-    queue.refill(config.limits.queue_kept_bytes, pool);
+    if (queue.has_lanes()) [[unlikely]]
+      take_turns(queue, socket);
     if (queue.vectors == nullptr)
       queue.vectors = pool.take(queue.item_count * 2 > kFewVectors ? BufferClass::kMedium
                                                                    : BufferClass::kSmall);
@@ -487,6 +486,15 @@ void Shard::flush_queue(TxQueue& queue, TxOwner owner) {
     queue.stuck_since_ns = 0;
   }
   if (!queue.in_flight) after_send(queue, owner);
+}
+
+// Several flows wait for one connection.
+void Shard::take_turns(TxQueue& queue, SocketId socket) {
+  if (queue.blocked && !queue.unsent_limited) {
+    queue.unsent_limited = true;
+    io.limit_unsent(socket, config.limits.unsent_shared_bytes);
+  }
+  queue.move_from_lanes(config.limits.queue_kept_bytes, pool);
 }
 
 void Shard::after_send(TxQueue& queue, TxOwner owner) {

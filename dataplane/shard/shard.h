@@ -118,6 +118,7 @@ class Shard {
   void handle_event(IoEvent& event);
   void flush();
   void flush_queue(TxQueue& queue, TxOwner owner);
+  void take_turns(TxQueue& queue, SocketId socket);
   void after_send(TxQueue& queue, TxOwner owner);
   void on_sent(TxOwner owner, TxQueue& queue, std::int32_t result);
   void feed_starved();

@@ -55,6 +55,7 @@ class PlantedIo final : public Io {
   std::int32_t send(SocketId id, std::span<const iovec> vectors, std::size_t keep) override {
     return io_.send(id, vectors, keep);
   }
+  void limit_unsent(SocketId id, std::uint32_t bytes) override { io_.limit_unsent(id, bytes); }
   void shutdown_send(SocketId id) override { io_.shutdown_send(id); }
   void close(SocketId id, bool reset) override { io_.close(id, reset); }
   std::size_t reap(std::span<IoEvent> events, std::uint64_t deadline_ns) override;

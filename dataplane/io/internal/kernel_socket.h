@@ -31,6 +31,7 @@ Result<int> open_listener(const SocketAddress& address, SocketAddress& bound);
 // be made.
 Result<int> open_connection(const SocketAddress& address, const SocketOptions& options,
                             std::int32_t& progress);
+void limit_unsent(int fd, std::uint32_t bytes);
 void apply_options(int fd, const SocketOptions& options);
 // The connect's outcome after the socket became writable: 0 or -errno.
 std::int32_t connect_outcome(int fd);

@@ -102,6 +102,9 @@ class UringIo final : public Io {
   void receive_any(SocketId socket, BufferClass size_class) override;
   void receive_into(SocketId socket, MutableByteSpan into) override;
   std::int32_t send(SocketId socket, std::span<const iovec> vectors, std::size_t keep) override;
+  void limit_unsent(SocketId socket, std::uint32_t bytes) override {
+    io_internal::limit_unsent(at(socket).fd, bytes);
+  }
   void shutdown_send(SocketId socket) override;
   void close(SocketId socket, bool reset) override;
   std::size_t reap(std::span<IoEvent> events, std::uint64_t deadline_ns) override;

@@ -74,7 +74,7 @@ struct TxLanesTest : ::testing::Test {
     in.erase(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(at));
   }
   std::vector<iovec> gather(std::size_t limit = 1024) {
-    queue.refill(kKept, pool);
+    if (queue.has_lanes()) queue.move_from_lanes(kKept, pool);
     std::vector<iovec> out(limit);
     std::size_t total = 0;
     out.resize(queue.gather(out.data(), limit, total));
