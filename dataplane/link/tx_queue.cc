@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -70,7 +69,7 @@ bool TxQueue::split(std::size_t more, BufferPool& buffers) {
   lane_hold = buffers.take(BufferClass::kSmall);
   if (lane_hold == nullptr) return false;
   static_assert(sizeof(TxLanes) <= kBufferBytes[static_cast<int>(BufferClass::kSmall)]);
-  new (lane_hold->data) TxLanes;
+  std::construct_at(lanes());
   if (fixed == nullptr && head_sent != 0) fixed = head;
   if (lane == kControlLane) fixed = tail;
   std::size_t fixed_bytes = 0;

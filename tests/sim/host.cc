@@ -310,8 +310,8 @@ void Host::check_bounds() const {
   // Every source may add one message after the mark was passed; control's are few and small.
   constexpr std::size_t kSourcesMax = 24;
   constexpr std::size_t kControlBytes = 65'536;
-  const std::size_t link_max =
-      limits.queue_high_bytes + limits.queue_reserve_bytes + kSourcesMax * (limits.portal_chunk_bytes + 1024) + kControlBytes;
+  const std::size_t link_max = limits.queue_high_bytes + limits.queue_reserve_bytes +
+                               kSourcesMax * (limits.portal_chunk_bytes + 1024) + kControlBytes;
   const std::size_t stream_max = limits.stream_window_bytes_max + limits.portal_chunk_bytes;
   for (const auto& thread : running_->shards) {
     thread->shard.links.for_each([&](const Link& link) {
