@@ -326,6 +326,39 @@ TEST_P(IoConformance, SendOfMoreVectorsThanTheKernelTakesIsShortNotWrong) {
       << sent << " " << got;
 }
 
+// What comes later may go before the rest: the Io must have forgotten it.
+TEST_P(IoConformance, APendingSendIsOnlyTheBeginningOfWhatWasOffered) {
+  Host a(*world_), b(*world_);
+  const Pair pair = make_pair(a, b);
+  a.io->limit_unsent(pair.client, 128 << 10);
+  Bytes pieces[3] = {Bytes(1'000), Bytes(1'000), Bytes(60'000)};
+  iovec vectors[3];
+  for (int i = 0; i < 3; ++i) vectors[i] = {pieces[i].data(), pieces[i].size()};
+  std::uint64_t sent = 0;
+  std::int32_t n = 0;
+  while ((n = a.io->send(pair.client, vectors, 1'500)) > 0) sent += static_cast<std::uint64_t>(n);
+  ASSERT_EQ(n, -EINPROGRESS);
+  std::uint64_t received = 0;
+  b.on_event = [&](const IoEvent& event) {
+    if (event.kind != IoEventKind::kReceived || event.result <= 0) return;
+    received += static_cast<std::uint64_t>(event.result);
+    b.pool.unref(event.buffer);
+    b.io->receive_any(pair.server, BufferClass::kBulk);
+  };
+  b.io->receive_any(pair.server, BufferClass::kBulk);
+  ASSERT_TRUE(pump_until({&a, &b}, [&] { return a.find(IoEventKind::kSent, kClientUser); }));
+  const std::int32_t rest = a.find(IoEventKind::kSent, kClientUser)->result;
+  EXPECT_GT(rest, 0);
+  EXPECT_LE(rest, 2'000);
+  sent += static_cast<std::uint64_t>(rest);
+  ASSERT_TRUE(pump_until({&a, &b}, [&] { return received >= sent; }));
+  for (int i = 0; i < 20; ++i) {
+    a.pump();
+    b.pump();
+  }
+  EXPECT_EQ(received, sent);
+}
+
 TEST_P(IoConformance, EndOfStreamComesAfterTheLastByteAndTheOtherDirectionStaysOpen) {
   Host a(*world_), b(*world_);
   const Pair pair = make_pair(a, b);
