@@ -77,7 +77,7 @@ struct Packet {
   Gates gates = kAllGates;
   LaneKey lane = kPlainLane;  // by which it waits for a connection
   LinkId link;                // outermost connection, generation 0 = none
-  bool foreign = false;  // the next hop must be allowed for flow or spawner
+  bool foreign = false;       // the next hop must be allowed for flow or spawner
 
   std::size_t head_bytes() const { return static_cast<std::size_t>(head_end - head_begin); }
   std::size_t tail_bytes() const { return static_cast<std::size_t>(tail_end - head_end); }
