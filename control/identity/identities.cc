@@ -13,8 +13,15 @@ Identities::Identities(IdentityStore& store, SecretStore& secrets, Clock& clock,
 
 // --- identities of our own
 
-Result<IdentityPtr> Identities::create(KeyKind kind) {
-  Result<VerifyingKey> key = secrets_.create_signing_key(kind);
+Result<VerifyingKey> Identities::new_signing_key(std::optional<KeyKind> kind) {
+  if (kind) return secrets_.create_signing_key(*kind);
+  Result<VerifyingKey> key = secrets_.create_signing_key(KeyKind::kEd25519);
+  if (key || key.error().code != Errc::kUnsupported) return key;
+  return secrets_.create_signing_key(KeyKind::kP256);
+}
+
+Result<IdentityPtr> Identities::create(std::optional<KeyKind> kind) {
+  Result<VerifyingKey> key = new_signing_key(kind);
   if (!key) return pass(key);
   return create_with_key(*key, ChangeOptions::starting_at(clock_.unix_seconds()));
 }
@@ -26,10 +33,14 @@ Result<IdentityPtr> Identities::create_with_key(const VerifyingKey& key,
   return remember(*identity, OlderHistory::kRefuse);
 }
 
-Result<IdentityPtr> Identities::rotate_key(const Identifier& id, KeyKind kind) {
+Result<IdentityPtr> Identities::rotate_key(const Identifier& id, std::optional<KeyKind> kind) {
   Result<IdentityPtr> old = get(id);
   if (!old) return old;
-  Result<VerifyingKey> key = secrets_.create_signing_key(kind);
+  // Before a new key is made: there is nothing to rotate without the old one.
+  if (!secrets_.has_signing_key((*old)->primary_key())) {
+    return fail(Errc::kNotFound, "the identity's present key is not in the vault", id.text());
+  }
+  Result<VerifyingKey> key = secrets_.create_signing_key(kind.value_or((*old)->primary_key().kind));
   if (!key) return pass(key);
   // A clock that went back must not produce a history that nobody accepts.
   ChangeOptions options = ChangeOptions::starting_at(
@@ -37,6 +48,8 @@ Result<IdentityPtr> Identities::rotate_key(const Identifier& id, KeyKind kind) {
   Result<IdentityPtr> rotated = rotate(secrets_, **old, *key, options);
   if (!rotated) return rotated;
   rotated = remember(*rotated, OlderHistory::kRefuse);
+  // Somebody else rotated at the same time. (A disk that failed may hold the history all the same.)
+  if (!rotated && rotated.error().code == Errc::kRefused) (void)secrets_.remove_signing_key(*key);
   // Only now is the old secret of no use; a crash before this line leaves one too many, not one too
   // few. Failing to delete it changes nothing for the identity.
   if (rotated) (void)secrets_.remove_signing_key((*old)->primary_key());
@@ -79,12 +92,22 @@ Result<std::optional<Secret<32>>> Identities::static_secret_of(const Stored& sto
   return pass(secret);
 }
 
+Result<bool> Identities::is_current(OwnKey& own) {
+  const Identity& identity = *own.key.identity;
+  if (!check_attestation_times(own.data, identity, clock_.unix_seconds())) return false;
+  const std::uint64_t now_ns = clock_.now_ns();
+  if (now_ns - own.compared_at_ns < kOwnHistoryAgeMaxNs) return true;
+  Result<std::optional<Bytes>> known = known_history(identity.identifier());
+  if (!known) return pass(known);
+  own.compared_at_ns = now_ns;
+  return *known == identity.encoded();
+}
+
 Result<StaticKey> Identities::secure_channel_key(const Identifier& id) {
   if (const auto own = own_keys_.find(id); own != own_keys_.end()) {
-    const OwnKey& cached = own->second;
-    if (check_attestation_times(cached.data, *cached.key.identity, clock_.unix_seconds())) {
-      return cached.key;
-    }
+    Result<bool> current = is_current(own->second);
+    if (!current) return pass(current);
+    if (*current) return own->second.key;
     own_keys_.erase(own);
   }
   Result<IdentityPtr> identity = get(id);
@@ -112,6 +135,7 @@ Result<StaticKey> Identities::secure_channel_key(const Identifier& id) {
   own.key.key = X25519Key(*secret);
   own.key.attestation = std::move((*stored)->attestation);
   own.data = std::move((*stored)->data);
+  own.compared_at_ns = clock_.now_ns();
   return own_keys_.insert_or_assign(id, std::move(own)).first->second.key;
 }
 
@@ -124,7 +148,7 @@ Result<PurposeKeyAttestation> Identities::credential_key(const Identifier& id) {
     const VerifyingKey* key = std::get_if<VerifyingKey>(&(*stored)->data.public_key);
     if (key != nullptr && secrets_.has_signing_key(*key)) return std::move((*stored)->attestation);
   }
-  Result<VerifyingKey> key = secrets_.create_signing_key(KeyKind::kEd25519);
+  Result<VerifyingKey> key = new_signing_key(std::nullopt);
   if (!key) return pass(key);
   Result<Stored> fresh = attest_and_store(**identity, Purpose::kCredentials, *key);
   if (!fresh) return pass(fresh);

@@ -51,11 +51,15 @@ class Identities {
   Identities& operator=(const Identities&) = delete;
 
   // --- identities of our own
-  Result<IdentityPtr> create(KeyKind kind = KeyKind::kEd25519);
+  // Without a kind: Ed25519, or P-256 where the secret store can only make that.
+  Result<IdentityPtr> create(std::optional<KeyKind> kind = std::nullopt);
   // From a signing key that the secret store already has (a KMS key, an imported secret).
   Result<IdentityPtr> create_with_key(const VerifyingKey& key, const ChangeOptions& options);
   // New key, new history; the old secret goes (§2.7), and with it every purpose key made so far.
-  Result<IdentityPtr> rotate_key(const Identifier& id, KeyKind kind = KeyKind::kEd25519);
+  // Other processes with this identity present it within kOwnHistoryAgeMaxNs. Without a kind: that
+  // of the old key. Of two rotations at once one is kRefused.
+  Result<IdentityPtr> rotate_key(const Identifier& id, std::optional<KeyKind> kind = std::nullopt);
+  static constexpr std::uint64_t kOwnHistoryAgeMaxNs = 1'000'000'000;
   // The stored attestation if it still verifies and its secret is here; else a new key replaces it.
   // A failing store is an error (Ockam would replace the key; spec/03 §12).
   Result<StaticKey> secure_channel_key(const Identifier& id);
@@ -122,8 +126,12 @@ class Identities {
   struct OwnKey {
     StaticKey key;
     PurposeKeyAttestationData data;
+    std::uint64_t compared_at_ns = 0;  // with the store's history
   };
 
+  Result<VerifyingKey> new_signing_key(std::optional<KeyKind> kind);
+  // Whether it may be presented now: in time, and no other process has rotated its identity.
+  Result<bool> is_current(OwnKey& own);
   // In memory or in the store.
   Result<std::optional<Bytes>> known_history(const Identifier& id);
   Result<Standing> compare(const IdentityPtr& received, const std::optional<Bytes>& known,

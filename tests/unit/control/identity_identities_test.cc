@@ -132,6 +132,38 @@ TEST(Identities, RotationReplacesChannelKeyAndDeletesTheOldSecret) {
       node.identities.verify_attestation(old_key.attestation, before->identifier()).has_value());
 }
 
+// A node and a command share the store; the node must not go on presenting the old history, which
+// every peer that met the new one refuses.
+TEST(Identities, ARotationByAnotherProcessIsPresentedWithinASecond) {
+  MemoryNode node;
+  Identities command(node.store, node.secrets, node.clock);
+  const Identifier id = node.identities.create().value()->identifier();
+  const StaticKey before = node.identities.secure_channel_key(id).value();
+  const IdentityPtr rotated = command.rotate_key(id).value();
+  node.clock.now_s += 1;
+  const Result<StaticKey> after = node.identities.secure_channel_key(id);
+  ASSERT_TRUE(after.has_value()) << after.error().text();
+  EXPECT_EQ(after->identity->latest_hash(), rotated->latest_hash());
+  EXPECT_NE(after->key.public_key(), before.key.public_key());
+  EXPECT_TRUE(command.verify_attestation(after->attestation, id).has_value());
+}
+
+TEST(Identities, RotationKeepsTheKindOfTheKey) {
+  MemoryNode node;
+  const Identifier id = node.identities.create(KeyKind::kP256).value()->identifier();
+  EXPECT_EQ(node.identities.rotate_key(id).value()->primary_key().kind, KeyKind::kP256);
+}
+
+TEST(Identities, RotationWithoutThePresentKeyMakesNoNewOne) {
+  MemoryNode node;
+  const IdentityPtr identity = node.identities.create().value();
+  ASSERT_TRUE(node.secrets.remove_signing_key(identity->primary_key()));
+  const Result<IdentityPtr> rotated = node.identities.rotate_key(identity->identifier());
+  ASSERT_FALSE(rotated.has_value());
+  EXPECT_EQ(rotated.error().code, Errc::kNotFound);
+  EXPECT_EQ(node.identities.get(identity->identifier()).value()->changes().size(), 1u);
+}
+
 TEST(Identities, RotationWorksWhenTheClockWentBack) {
   MemoryNode node;
   const Identifier id = node.identities.create().value()->identifier();
