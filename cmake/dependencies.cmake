@@ -1,6 +1,15 @@
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
 find_package(fmt REQUIRED)
+# Argon2id, which Debian 12's OpenSSL does not have.
+find_library(WEIR_SODIUM_LIBRARY sodium REQUIRED)
+find_path(WEIR_SODIUM_INCLUDE sodium.h REQUIRED)
+set(WEIR_SODIUM ${WEIR_SODIUM_LIBRARY})
+# Only a header: modules are loaded at run time.
+find_path(WEIR_PKCS11_INCLUDE p11-kit/pkcs11.h PATH_SUFFIXES p11-kit-1 REQUIRED)
+add_library(weir_pkcs11 INTERFACE)
+target_include_directories(weir_pkcs11 SYSTEM INTERFACE ${WEIR_PKCS11_INCLUDE})
+target_link_libraries(weir_pkcs11 INTERFACE ${CMAKE_DL_LIBS})
 find_package(SQLite3 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -161,8 +161,31 @@ CREATE TABLE x25519_secret (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// At most one row: how the file's secrets are sealed (control/vault/protection.h). `lock` is
+// VaultLock. `token_key`: signing keys that are in a PKCS#11 token, under the name `id` there.
+constexpr char kProtection[] = R"sql(
+CREATE TABLE protection (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  lock INTEGER NOT NULL,
+  salt BLOB NOT NULL,
+  passes INTEGER NOT NULL,
+  memory_kib INTEGER NOT NULL,
+  sealed_key BLOB NOT NULL,
+  secret_path TEXT NOT NULL,
+  token_module TEXT NOT NULL,
+  token_label TEXT NOT NULL,
+  token_key_id BLOB NOT NULL
+) STRICT;
+CREATE TABLE token_key (
+  handle BLOB PRIMARY KEY,
+  kind INTEGER NOT NULL,
+  public_key BLOB NOT NULL,
+  id BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr const char* kMainMigrations[] = {kNotions, kAuthorityLog};
-constexpr const char* kVaultMigrations[] = {kSecrets};
+constexpr const char* kVaultMigrations[] = {kSecrets, kProtection};
 
 }  // namespace
 

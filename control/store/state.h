@@ -79,7 +79,11 @@ class VaultTable {
 
   // The first vault without a path lives in the main database, a later one in <home>/vault-<name>.
   // A given path must not exist. The first vault ever is default and stays the only one flagged.
-  Result<VaultRecord> create(std::string_view name, std::string_view path = {}, bool kms = false);
+  // `prepare` writes into the vault's file before the vault exists for anybody: with it the vault
+  // is never in the main database, and when it fails nothing is left.
+  using Prepare = std::function<Status(const std::string& path)>;
+  Result<VaultRecord> create(std::string_view name, std::string_view path = {}, bool kms = false,
+                             const Prepare& prepare = {});
   Result<VaultRecord> get(std::string_view name);
   Result<std::vector<VaultRecord>> list();
   // The only vault; created as `default` if there is none; kRefused "There are N vaults, .." if

@@ -71,7 +71,8 @@ Result<std::string> absolute(std::string_view path) {
 
 }  // namespace
 
-Result<VaultRecord> VaultTable::create(std::string_view name, std::string_view path, bool kms) {
+Result<VaultRecord> VaultTable::create(std::string_view name, std::string_view path, bool kms,
+                                       const Prepare& prepare) {
   if (auto status = check_name(name); !status) return pass(status);
   VaultRecord vault{std::string(name), {}, false, kms};
   if (!path.empty()) {
@@ -90,7 +91,7 @@ Result<VaultRecord> VaultTable::create(std::string_view name, std::string_view p
       main_taken = main_taken || other.path.empty();
     }
     vault.is_default = vaults->empty();
-    if (vault.path.empty() && main_taken) {
+    if (vault.path.empty() && (main_taken || prepare)) {
       if (home_.empty()) return fail(Errc::kUnsupported, "a state in memory has one vault");
       vault.path = vault_path(home_, name);
     }
@@ -100,6 +101,12 @@ Result<VaultRecord> VaultTable::create(std::string_view name, std::string_view p
       }
       if (vfs_ == nullptr) {
         if (auto made = protect_file(vault.path); !made) return made;
+      }
+    }
+    if (prepare) {
+      if (auto prepared = prepare(vault.path); !prepared) {
+        (void)remove_file(vfs_, vault.path);
+        return prepared;
       }
     }
     return write_row(db_, "INSERT INTO vault (name, path, is_default, is_kms) VALUES (?,?,?,?)",
