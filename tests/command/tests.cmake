@@ -8,7 +8,7 @@ if(command_sources AND command_tests)
   gtest_discover_tests(test_command TEST_PREFIX command. DISCOVERY_TIMEOUT 60)
 endif()
 
-foreach(script program nodes policies)
+foreach(script program nodes policies vaults)
   add_test(NAME command.${script}
            COMMAND ${WEIR_PYTHON_TEST} ${CMAKE_CURRENT_LIST_DIR}/${script}.py $<TARGET_FILE:weir>)
   set_tests_properties(command.${script} PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)

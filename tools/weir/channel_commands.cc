@@ -85,7 +85,7 @@ Json foreign_channel(Context& context, const Arguments& arguments, const wire::M
   ChannelRequest request;
   request.to = buildable_route(context, route, std::nullopt, "--at");
   request.timeout_ms = context.duration_ms(arguments, "timeout", kShowTimeoutMs);
-  const auto node = must(start_temporary_node(context.state(), identity));
+  const auto node = must(start_temporary_node(context, identity));
   const SecureChannelInfo made = must(node->create_secure_channel(request));
   return {{"address", "/service/" + made.encryptor},       {"authorized_identifiers", nullptr},
           {"flow_control_id", made.flow_control_id},       {"route", request.to.text()},

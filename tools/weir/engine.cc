@@ -29,6 +29,7 @@
 #include "tools/weir/terminal.h"
 #include "tools/weir/trust.h"
 #include "tools/weir/values.h"
+#include "tools/weir/vault_secret.h"
 
 namespace weir::cli {
 namespace {
@@ -44,11 +45,12 @@ class Engine {
         identities_(store_, secrets_, clock_),
         resolver_([this] { loop_.wake(); }) {}
 
-  static Result<std::unique_ptr<Engine>> make(State& state, const std::string& identity_name) {
+  static Result<std::unique_ptr<Engine>> make(State& state, const std::string& identity_name,
+                                              const UnlockVault& unlock) {
     static SystemRng rng;
     auto identity = state.identities().get(identity_name);
     if (!identity) return pass(identity);
-    auto vault = open_vault(state, identity->vault_name, rng);
+    auto vault = open_vault(state, identity->vault_name, rng, unlock);
     if (!vault) return pass(vault);
     return std::make_unique<Engine>(state, std::move(*vault));
   }
@@ -195,8 +197,9 @@ Status add_authority(const NodeOptions& options, Identities& identities, NodeCon
 }  // namespace
 
 Status run_node(State& state, EngineStart start, const EngineHooks& hooks, int stop_fd) {
-  auto made = Engine::make(state, start.record.identity_name);
+  auto made = Engine::make(state, start.record.identity_name, hooks.unlock);
   if (!made) return pass(made);
+  forget_vault_environment();
   Engine& engine = **made;
   auto config = node_config(start);
   if (!config) return pass(config);
@@ -283,10 +286,11 @@ class LocalNode final : public TemporaryNode {
 
 }  // namespace
 
-Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
+Result<std::unique_ptr<TemporaryNode>> start_temporary_node(Context& context,
                                                             const IdentityRecord& identity,
                                                             const NodeOptions& trust) {
-  auto engine = Engine::make(state, identity.name);
+  State& state = context.state();
+  auto engine = Engine::make(state, identity.name, vault_unlocker(context));
   if (!engine) return pass(engine);
   NodeConfig config;
   config.name = "temporary";

@@ -14,6 +14,8 @@
 #include "control/identity/identities.h"
 #include "control/node/types.h"
 #include "control/store/state.h"
+#include "control/vault/protection.h"
+#include "tools/weir/context.h"
 #include "tools/weir/node_options.h"
 
 namespace weir::cli {
@@ -29,6 +31,8 @@ struct EngineStart {
 // What a foreground node tells its owner, in this order, on the calling thread. An error from any
 // of them stops the node and is what run_node returns.
 struct EngineHooks {
+  // Asked when the identity's vault is protected.
+  UnlockVault unlock;
   // Addresses are bound (record.tcp_listener_address, status_endpoint): claim the node's row.
   std::function<Status(NodeRecord& record)> bound;
   // The API answers.
@@ -50,7 +54,7 @@ class TemporaryNode {
   virtual Result<SecureChannelInfo> create_secure_channel(const ChannelRequest& request) = 0;
 };
 // `trust`: only its trust options count.
-Result<std::unique_ptr<TemporaryNode>> start_temporary_node(State& state,
+Result<std::unique_ptr<TemporaryNode>> start_temporary_node(Context& context,
                                                             const IdentityRecord& identity,
                                                             const NodeOptions& trust = {});
 

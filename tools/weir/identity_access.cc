@@ -9,6 +9,7 @@
 #include "control/vault/vault.h"
 #include "tools/weir/failure.h"
 #include "tools/weir/names.h"
+#include "tools/weir/vault_secret.h"
 
 namespace weir::cli {
 namespace {
@@ -17,7 +18,8 @@ namespace {
 class VaultIdentities {
  public:
   VaultIdentities(Context& context, const std::string& vault_name)
-      : vault_(must(open_vault(context.state(), vault_name, context.rng()))),
+      : vault_(
+            must(open_vault(context.state(), vault_name, context.rng(), vault_unlocker(context)))),
         secrets_(*vault_),
         store_(context.state()),
         identities_(store_, secrets_, context.clock()) {}
@@ -96,13 +98,14 @@ IdentityRecord named_identity(Context& context, const std::string& name) {
 }
 
 IdentityRecord create_identity(Context& context, const std::string& name,
-                               const std::optional<std::string>& vault, Tell tell) {
+                               const std::optional<std::string>& vault, Tell tell,
+                               std::optional<KeyKind> kind) {
   must(check_name(name));
   VaultTable& vaults = context.state().vaults();
   const VaultRecord record =
       vault ? must(vaults.get_or_create(*vault)) : default_vault(context, tell);
   VaultIdentities identities(context, record.name);
-  const IdentityPtr made = must(identities->create());
+  const IdentityPtr made = must(identities->create(kind));
   IdentityRecord identity;
   identity.name = name;
   identity.identifier = made->identifier().text();
@@ -117,6 +120,17 @@ IdentityRecord create_identity(Context& context, const std::string& name,
     }
   }
   return identity;
+}
+
+IdentityPtr rotate_identity(Context& context, const IdentityRecord& identity,
+                            std::optional<KeyKind> kind) {
+  if (identity.vault_name.empty()) {
+    give_up(fmt::format("The identity {} was imported without its key", identity.name),
+            "only who holds its key can rotate it");
+  }
+  VaultIdentities identities(context, identity.vault_name);
+  return must(identities->rotate_key(must(Identifier::parse(identity.identifier)), kind),
+              fmt::format("The key of the identity {} was not rotated", identity.name));
 }
 
 IdentityPtr known_identity(Context& context, const std::string& identifier) {

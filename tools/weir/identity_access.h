@@ -7,6 +7,7 @@
 #include "control/identity/change_history.h"
 #include "control/identity/credential.h"
 #include "control/store/records.h"
+#include "crypto/sign.h"
 #include "tools/weir/context.h"
 
 namespace weir::cli {
@@ -25,7 +26,11 @@ IdentityRecord identity_or_new(Context& context, const std::string& name, Tell t
 IdentityRecord named_identity(Context& context, const std::string& name);
 // A new one. `vault` is made when missing; unset: the default vault.
 IdentityRecord create_identity(Context& context, const std::string& name,
-                               const std::optional<std::string>& vault, Tell tell);
+                               const std::optional<std::string>& vault, Tell tell,
+                               std::optional<KeyKind> kind = std::nullopt);
+// A new key for an identity, in its vault; `kind` unset: of the old one's kind. Its new history.
+IdentityPtr rotate_identity(Context& context, const IdentityRecord& identity,
+                            std::optional<KeyKind> kind);
 // A known identity's verified history, whoever's it is.
 IdentityPtr known_identity(Context& context, const std::string& identifier);
 // From the hex of a change history, which is verified and stored; gives up when it is none.

@@ -1,4 +1,4 @@
-// weir identity create|list|show|default|delete (spec/03 section 5).
+// weir identity create|list|show|default|delete (spec/03 section 5) and rotate (2.7, ours).
 #include <fmt/core.h>
 
 #include "base/hex.h"
@@ -8,6 +8,7 @@
 #include "tools/weir/identity_access.h"
 #include "tools/weir/items.h"
 #include "tools/weir/names.h"
+#include "tools/weir/node_process.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -19,6 +20,15 @@ const ItemKind kIdentity = {.singular = "identity",
                             .no_name = {},
                             .not_found = {},
                             .not_found_code = {}};
+
+std::optional<KeyKind> key_kind(const Arguments& arguments) {
+  if (!arguments.has("key-type")) return std::nullopt;
+  return arguments.text("key-type") == "p256" ? KeyKind::kP256 : KeyKind::kEd25519;
+}
+
+OptionSpec key_type_option(std::string help) {
+  return option("key-type", "KEY_TYPE", std::move(help)).one_of({"ed25519", "p256"});
+}
 
 std::vector<std::string> names_of(const std::vector<IdentityRecord>& identities) {
   std::vector<std::string> names;
@@ -37,8 +47,10 @@ void run_create(Context& context, const Arguments& arguments) {
   }
   // An existing name is returned as it is, silently (spec/03 section 5).
   auto known = context.state().identities().get(name);
-  const IdentityRecord identity =
-      known ? *known : create_identity(context, name, arguments.optional("vault"), Tell::kYes);
+  const IdentityRecord identity = known
+                                      ? *known
+                                      : create_identity(context, name, arguments.optional("vault"),
+                                                        Tell::kYes, key_kind(arguments));
   context.print({.plain = done_line(fmt::format("Identity {}\n    created successfully as {}",
                                                 identity.identifier, identity.name)),
                  .machine = identity.identifier,
@@ -142,6 +154,33 @@ void run_default(Context& context, const Arguments& arguments) {
        .json = std::nullopt});
 }
 
+IdentityRecord identity_to_rotate(Context& context, const Arguments& arguments) {
+  if (arguments.has("NAME")) return named_identity(context, arguments.text("NAME"));
+  auto found = context.state().identities().get_default();
+  if (!found) give_up("no default identifier found", "make one with `weir identity create`");
+  return std::move(*found);
+}
+
+void run_rotate(Context& context, const Arguments& arguments) {
+  const IdentityRecord record = identity_to_rotate(context, arguments);
+  const IdentityPtr identity = rotate_identity(context, record, key_kind(arguments));
+  for (const NodeRecord& node : must(context.state().nodes().list())) {
+    if (node.identity_name != record.name || node_status(node) != ProcessStatus::kRunning) continue;
+    context.note(info_line(fmt::format(
+        "The running node {} keeps its channels and presents the new key on new ones", node.name)));
+  }
+  const std::string key = key_text(identity->primary_key());
+  context.print({.plain = done_line(fmt::format(
+                     "The key of the identity {} has been rotated\n    {}\n    is now at change {}",
+                     record.name, record.identifier, identity->changes().size() - 1)),
+                 .machine = record.identifier,
+                 .json = Json{{"change", identity->latest_hash().text()},
+                              {"changes", identity->changes().size()},
+                              {"identifier", record.identifier},
+                              {"name", record.name},
+                              {"primary_public_key", key}}});
+}
+
 void run_delete(Context& context, const Arguments& arguments) {
   IdentityTable& table = context.state().identities();
   delete_items(
@@ -168,6 +207,7 @@ CommandSpec identity_commands() {
       .with(command("create", "Create or import an identity", run_create)
                 .with(positional("NAME", "Its name; a random one by default"))
                 .with(option("vault", "VAULT_NAME", "Vault of its secrets; made if missing"))
+                .with(key_type_option("Of its key [default: ed25519] (weir)"))
                 .with(option("identity", "IDENTITY", "Import this change history (hex)")
                           .checked(check_hex))
                 .with(not_built_option("key-id", "KEY_ID").short_form('k')))
@@ -180,6 +220,10 @@ CommandSpec identity_commands() {
       .with(command("list", "List the identities", run_list))
       .with(command("default", "Show or change the default identity", run_default)
                 .with(positional("NAME", "The identity that becomes the default")))
+      .with(command("rotate", "Replace an identity's key; peers accept it by the old one (weir)",
+                    run_rotate)
+                .with(positional("NAME", "The identity; by default the default one"))
+                .with(key_type_option("Of its new key [default: that of the old one]")))
       .with(with_delete_arguments(command("delete", "Delete an identity", run_delete), kIdentity));
 }
 

@@ -53,7 +53,7 @@ Bytes send_from_here(Context& context, const Arguments& arguments, const wire::M
                                       : default_identity(context, Tell::kNo);
   NodeOptions trust;
   add_trust_options(context, arguments, trust);
-  const auto node = must(start_temporary_node(context.state(), identity, trust));
+  const auto node = must(start_temporary_node(context, identity, trust));
   auto answer = node->send_message(route, std::move(payload),
                                    context.duration_ms(arguments, "timeout", kTimeoutMs));
   if (!answer) give_up_unanswered(answer.error().text());

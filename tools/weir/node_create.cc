@@ -25,6 +25,7 @@
 #include "tools/weir/project_enroll.h"
 #include "tools/weir/trust_options.h"
 #include "tools/weir/values.h"
+#include "tools/weir/vault_secret.h"
 
 namespace weir::cli {
 namespace {
@@ -246,6 +247,7 @@ void run_node_here(Context& context, const Arguments& arguments, const std::stri
   NodeTable& nodes = context.state().nodes();
   bool lost_race = false;  // another process was faster with the same name
   EngineHooks hooks;
+  hooks.unlock = vault_unlocker(context);
   hooks.bound = [&](NodeRecord& record) -> Status {
     const Status claimed = nodes.claim(record, arguments.has("skip-is-running-check"));
     lost_race = !claimed && claimed.error().code == Errc::kAlreadyExists;

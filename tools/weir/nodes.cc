@@ -7,6 +7,7 @@
 #include "tools/weir/names.h"
 #include "tools/weir/node_process.h"
 #include "tools/weir/values.h"
+#include "tools/weir/vault_secret.h"
 
 namespace weir::cli {
 namespace {
@@ -93,7 +94,10 @@ NodeRecord start_node(Context& context, const std::string& name, const NodeOptio
   if (context.globals().quiet) start.words.emplace_back("--quiet");
   start.words.emplace_back("--no-input");
   start.words.push_back(name);
-  context.state();  // a state that cannot be opened is this process's failure, told once
+  // A state or a vault that cannot be opened is this process's failure, told once.
+  auto before = context.state().nodes().get(name);
+  const bool keeps_identity = options.identity.empty() && before.has_value();
+  unlock_for_node(context, keeps_identity ? before->identity_name : options.identity);
   start_in_background(start);
   return named_node(context, name);
 }

@@ -35,7 +35,7 @@ void store_project(Context& context, const Project& project) {
 AuthorityAccess::AuthorityAccess(Context& context, const Project& project,
                                  const IdentityRecord& who)
     : context_(context),
-      node_(must(start_temporary_node(context.state(), who))),
+      node_(must(start_temporary_node(context, who))),
       project_(must(ProjectAccess::of(project, node_->identities()))),
       timeout_ms_(default_timeout_ms(context.env())) {
   if (project_.authority && project_.authority_route) return;
