@@ -11,6 +11,7 @@ add_library(weir_pkcs11 INTERFACE)
 target_include_directories(weir_pkcs11 SYSTEM INTERFACE ${WEIR_PKCS11_INCLUDE})
 target_link_libraries(weir_pkcs11 INTERFACE ${CMAKE_DL_LIBS})
 find_package(SQLite3 REQUIRED)
+find_package(CURL REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 

@@ -53,6 +53,12 @@ void hmac(ByteSpan key, ByteSpan a, ByteSpan b, Secret<32>& out) {
 
 Hash256 sha256(ByteSpan data) { return sha256(data, {}); }
 
+Secret<32> hmac_sha256(ByteSpan key, ByteSpan message) {
+  Secret<32> out;
+  hmac(key, message, {}, out);
+  return out;
+}
+
 Hash256 sha256(ByteSpan a, ByteSpan b) {
   EVP_MD_CTX* context = sha256_context();
   Hash256 hash;

@@ -20,6 +20,9 @@ Hash256 sha256(ByteSpan data);
 // SHA-256(a || b), without joining them first: Noise's MixHash.
 Hash256 sha256(ByteSpan a, ByteSpan b);
 
+// RFC 2104.
+Secret<32> hmac_sha256(ByteSpan key, ByteSpan message);
+
 // The name of a key in a vault: SHA-256 of its public key (spec 02 section 12.1).
 inline Hash256 key_handle(ByteSpan public_key) { return sha256(public_key); }
 

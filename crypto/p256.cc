@@ -2,6 +2,9 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/obj_mac.h>
+#include <openssl/x509.h>
+
+#include <string_view>
 
 #include "base/check.h"
 #include "crypto/internal/openssl.h"
@@ -109,3 +112,37 @@ Result<bool> p256_verify(ByteSpan public65, ByteSpan message, ByteSpan signature
 }
 
 }  // namespace weir::internal
+
+namespace weir {
+
+Result<VerifyingKey> p256_key_from_spki(ByteSpan der) {
+  const std::uint8_t* in = der.data();
+  const internal::PkeyPtr key(d2i_PUBKEY(nullptr, &in, static_cast<long>(der.size())));
+  VerifyingKey out{KeyKind::kP256, Bytes(public_key_bytes(KeyKind::kP256))};
+  char curve[32] = {};
+  std::size_t size = 0;
+  if (key == nullptr || in != der.data() + der.size() ||
+      EVP_PKEY_get_utf8_string_param(key.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve, sizeof curve,
+                                     nullptr) != 1 ||
+      std::string_view(curve) != "prime256v1" ||
+      EVP_PKEY_get_octet_string_param(key.get(), OSSL_PKEY_PARAM_PUB_KEY, out.bytes.data(),
+                                      out.bytes.size(), &size) != 1 ||
+      size != out.bytes.size() || out.bytes[0] != internal::kUncompressed) {
+    return fail(Errc::kInvalid, "not a public key on P-256");
+  }
+  return out;
+}
+
+Result<Signature> p256_signature_from_der(ByteSpan der) {
+  const std::uint8_t* in = der.data();
+  const internal::EcdsaSigPtr parsed(d2i_ECDSA_SIG(nullptr, &in, static_cast<long>(der.size())));
+  Signature out;
+  if (parsed == nullptr || in != der.data() + der.size() ||
+      BN_bn2binpad(ECDSA_SIG_get0_r(parsed.get()), out.data(), 32) != 32 ||
+      BN_bn2binpad(ECDSA_SIG_get0_s(parsed.get()), out.data() + 32, 32) != 32) {
+    return fail(Errc::kInvalid, "not an ECDSA signature on P-256");
+  }
+  return out;
+}
+
+}  // namespace weir

@@ -55,4 +55,9 @@ Result<Signature> sign(const SigningKey& key, ByteSpan message);
 // refused (a 32-byte key that is no point answers false).
 Result<bool> verify(const VerifyingKey& key, ByteSpan message, ByteSpan signature64);
 
+// The forms in which others hand over P-256: a public key as DER of a SubjectPublicKeyInfo, a
+// signature as DER of (r, s). kInvalid: it is none.
+Result<VerifyingKey> p256_key_from_spki(ByteSpan der);
+Result<Signature> p256_signature_from_der(ByteSpan der);
+
 }  // namespace weir

@@ -1,5 +1,9 @@
 // Which kind of vault a name means, and the life of protected ones.
+#include "base/clock.h"
+#include "control/store/home.h"
 #include "control/store/internal/schema.h"
+#include "control/vault/kms_keys.h"
+#include "control/vault/pkcs11_token.h"
 #include "control/vault/vault.h"
 
 namespace weir {
@@ -29,7 +33,24 @@ Result<std::unique_ptr<Vault>> open_token_vault(std::shared_ptr<Database> file,
   auto data_key = ProtectionRow::open_with(*file, sealing_key_of(**token, place.key_id));
   if (!data_key) return pass(data_key);
   auto stored = make_stored_vault(file, rng, std::move(*data_key));
-  return make_token_vault(std::move(file), std::move(*token), std::move(stored), rng);
+  return make_remote_vault(std::move(file), std::move(*token), std::move(stored), rng);
+}
+
+Result<std::unique_ptr<RemoteKeys>> kms_keys() {
+  static SystemClock clock;
+  return open_kms_keys(process_environment(), clock);
+}
+
+Result<std::unique_ptr<Vault>> open_kms_vault(State& state, const VaultRecord& record, Rng& rng) {
+  if (record.path.empty()) {
+    return fail(Errc::kUnsupported, "a vault in AWS KMS has a file of its own", record.name);
+  }
+  auto file = open_file(state, record.path, true);
+  if (!file) return pass(file);
+  auto keys = kms_keys();
+  if (!keys) return pass(keys);
+  auto stored = make_stored_vault(*file, rng);
+  return make_remote_vault(std::move(*file), std::move(*keys), std::move(stored), rng);
 }
 
 // A key of the token's own for what stays outside of it; then the row.
@@ -54,9 +75,7 @@ Result<std::unique_ptr<Vault>> open_vault(State& state, std::string_view name, R
                                           const UnlockVault& unlock) {
   auto record = state.vaults().get(name);
   if (!record) return pass(record);
-  if (record->is_kms) {
-    return fail(Errc::kUnsupported, "vaults in AWS KMS are not supported", record->name);
-  }
+  if (record->is_kms) return open_kms_vault(state, *record, rng);
   if (record->path.empty()) return make_stored_vault(state.database(), rng);
   auto file = open_file(state, record->path, true);
   if (!file) return pass(file);
@@ -93,6 +112,16 @@ Result<VaultRecord> create_protected_vault(State& state, std::string_view name,
     }
     auto data_key = ProtectionRow::create(**file, protection, secret, cost, rng);
     if (!data_key) return pass(data_key);
+    return {};
+  });
+}
+
+Result<VaultRecord> create_kms_vault(State& state, std::string_view name, std::string_view path) {
+  return state.vaults().create(name, path, true, [&](const std::string& full_path) -> Status {
+    auto keys = kms_keys();
+    if (!keys) return pass(keys);
+    auto file = open_file(state, full_path, true);
+    if (!file) return pass(file);
     return {};
   });
 }

@@ -12,6 +12,8 @@ namespace weir {
 namespace {
 
 constexpr CK_ULONG kMacKeyBytes = 32;
+constexpr std::size_t kKeyIdBytes = 16;
+constexpr char kKeyLabel[] = "weir identity key";
 constexpr std::size_t kPointBytesMax = 256;
 
 // DER of the curve's name. Older tokens know the first form of Ed25519, newer ones the second.
@@ -61,29 +63,29 @@ class Session final : public Pkcs11Token {
     return pkcs11_error(code, "logging in");
   }
 
-  Result<VerifyingKey> create_signing_key(KeyKind kind, ByteSpan id,
-                                          std::string_view label) override {
+  Result<NewKey> create_signing_key(KeyKind kind, Rng& rng) override {
     std::vector<Bytes> names = {kP256Oid};
     if (kind == KeyKind::kEd25519) names = {kEd25519Name, kEd25519Oid};
-    CK_OBJECT_HANDLE made = 0;
+    NewKey made{{}, Bytes(kKeyIdBytes)};
+    rng.fill(made.id);
+    CK_OBJECT_HANDLE public_half = 0;
     CK_RV code = CKR_OK;
     for (const Bytes& name : names) {
-      code = run([&] { return generate_pair(kind, name, id, label, made); });
+      code = run([&] { return generate_pair(kind, name, made.id, public_half); });
       if (code == CKR_OK) break;
     }
     if (code != CKR_OK) return pkcs11_error(code, "making a key pair");
-    auto key = public_key_of(kind, made);
-    if (!key) return forget(id, std::move(key));
-    // What a token calls EdDSA is not always Ed25519.
-    auto signature = sign(kind, id, as_bytes("weir tries a new key"));
-    if (!signature) return forget(id, Result<VerifyingKey>(pass(signature)));
-    auto right = verify(*key, as_bytes("weir tries a new key"), *signature);
-    if (!right || !*right) {
-      return forget(id, Result<VerifyingKey>(fail(Errc::kUnsupported,
-                                                  "the token's signatures are not those that "
-                                                  "Ockam's identities need")));
+    auto key = public_key_of(kind, public_half);
+    Status usable;
+    if (key) {
+      made.key = std::move(*key);
+      usable = try_new_key(made);  // what a token calls EdDSA is not always Ed25519
+    } else {
+      usable = pass(key);
     }
-    return key;
+    if (usable) return made;
+    (void)remove_signing_key(made.id);
+    return pass(usable);
   }
 
   Result<Signature> sign(KeyKind kind, ByteSpan id, ByteSpan message) override {
@@ -191,22 +193,21 @@ class Session final : public Pkcs11Token {
     return code;
   }
 
-  CK_RV generate_pair(KeyKind kind, const Bytes& curve, ByteSpan id, std::string_view label,
-                      CK_OBJECT_HANDLE& public_key) {
+  CK_RV generate_pair(KeyKind kind, const Bytes& curve, ByteSpan id, CK_OBJECT_HANDLE& public_key) {
     CK_MECHANISM mechanism{
         kind == KeyKind::kP256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
     const CK_BBOOL yes = CK_TRUE;
     const CK_BBOOL no = CK_FALSE;
     CK_ATTRIBUTE public_half[] = {attribute(CKA_TOKEN, yes), attribute(CKA_VERIFY, yes),
                                   attribute(CKA_EC_PARAMS, ByteSpan(curve)), attribute(CKA_ID, id),
-                                  attribute(CKA_LABEL, as_bytes(label))};
+                                  attribute(CKA_LABEL, as_bytes(kKeyLabel))};
     CK_ATTRIBUTE secret_half[] = {attribute(CKA_TOKEN, yes),
                                   attribute(CKA_PRIVATE, yes),
                                   attribute(CKA_SENSITIVE, yes),
                                   attribute(CKA_EXTRACTABLE, no),
                                   attribute(CKA_SIGN, yes),
                                   attribute(CKA_ID, id),
-                                  attribute(CKA_LABEL, as_bytes(label))};
+                                  attribute(CKA_LABEL, as_bytes(kKeyLabel))};
     CK_OBJECT_HANDLE secret_key = 0;
     return calls().C_GenerateKeyPair(session_, &mechanism, public_half, std::size(public_half),
                                      secret_half, std::size(secret_half), &public_key, &secret_key);
@@ -221,12 +222,6 @@ class Session final : public Pkcs11Token {
       return fail(Errc::kInvalid, "the token's public key is malformed");
     }
     return key_of_point(kind, ByteSpan(point).first(wanted.ulValueLen));
-  }
-
-  // A key that cannot be used does not stay in the token.
-  Result<VerifyingKey> forget(ByteSpan id, Result<VerifyingKey> reason) {
-    (void)remove_signing_key(id);
-    return reason;
   }
 
   std::shared_ptr<Pkcs11Module> module_;

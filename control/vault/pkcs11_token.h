@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "control/vault/protection.h"
+#include "control/vault/remote_keys.h"
 #include "crypto/secret.h"
 #include "crypto/secret_bytes.h"
 #include "crypto/sign.h"
@@ -22,19 +23,10 @@
 namespace weir {
 
 // One thread at a time.
-class Pkcs11Token {
+class Pkcs11Token : public RemoteKeys {
  public:
   // Logs in. Modules stay loaded until the last token of theirs is closed.
   static Result<std::unique_ptr<Pkcs11Token>> open(const TokenPlace& place, SecretBytes pin);
-  virtual ~Pkcs11Token() = default;
-
-  // `id` must be new. The key has signed and the signature was right when this returns.
-  virtual Result<VerifyingKey> create_signing_key(KeyKind kind, ByteSpan id,
-                                                  std::string_view label) = 0;
-  // As crypto/sign.h: the message itself for Ed25519, its SHA-256 is signed for P-256.
-  virtual Result<Signature> sign(KeyKind kind, ByteSpan id, ByteSpan message) = 0;
-  // Whether it existed.
-  virtual Result<bool> remove_signing_key(ByteSpan id) = 0;
 
   virtual Status create_mac_key(ByteSpan id, std::string_view label) = 0;
   // HMAC-SHA256.

@@ -222,7 +222,6 @@ TEST(Parser, KnowsWhatIsNotBuiltAndNeverIgnoresIt) {
       {"tcp-outlet", "create", "--to", "1", "--privileged"},
       {"secure-channel", "create", "--to", "/service/api", "-c", "00"},
       {"identity", "create", "-k", "key"},
-      {"vault", "create", "--aws-kms"},
   };
   for (const Words& words : refused) {
     EXPECT_NE(refusal(words).find("is not built yet in weir"), std::string::npos)

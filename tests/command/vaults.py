@@ -4,7 +4,9 @@
 import json
 import os
 import pty
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,7 @@ def check(condition, text):
 class Home:
     def __init__(self, folder):
         self.folder = folder
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OCKAM", "WEIR", "NO_", "QUIET"))}
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OCKAM", "WEIR", "NO_", "QUIET", "AWS_"))}
         self.env.update(WEIR_HOME=os.path.join(folder, "home"))
 
     def path(self, name, content=None):
@@ -198,13 +200,51 @@ def token(home):
     home.expect(0, None, "identity", "show", "hsm-p256")
 
 
+def kms(home):
+    server = shutil.which("moto_server") or os.path.expanduser("~/.cache/weir/moto/bin/moto_server")
+    if not os.path.exists(server):
+        print("not run: AWS KMS (python3 -m venv ~/.cache/weir/moto && ~/.cache/weir/moto/bin/pip install 'moto[server]')")
+        return
+    create = ("vault", "create", "cloud", "--aws-kms")
+    home.expect(70, "", *create, err="set AWS_REGION")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home.env.update(AWS_REGION="eu-central-1", AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing",
+                    WEIR_AWS_ENDPOINT=f"http://127.0.0.1:{port}")
+    home.expect(70, "", *create, err="AWS KMS cannot be reached")
+    process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with socket.socket() as knock:
+                if knock.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        home.expect(0, "cloud", *create)
+        check(home.shown("cloud")["vault_type"]["LocalFileVault"]["use_aws_kms"] == "Yes", "vault show does not say KMS")
+        home.expect(70, "", "identity", "create", "c", "--vault", "cloud", "--key-type", "ed25519", err="P-256")
+        who = home.expect(0, None, "identity", "create", "c", "--vault", "cloud")
+        check("ECDSASHA256CurveP256" in home.run("identity", "show", "c", "--full").stdout, "no P-256 key")
+        home.expect(0, "c", "node", "create", "c", "--identity", "c", "--no-status-endpoint")
+        send = ("message", "send", "hi", "--identity", "c", "--to", "/node/c/secure/api/service/uppercase")
+        home.expect(0, "HI", *send)
+        home.expect(0, who, "identity", "rotate", "c")
+        time.sleep(1.2)
+        home.expect(0, "HI", *send)
+        home.expect(70, "", "vault", "rekey", "cloud", err="is not encrypted", WEIR_VAULT_NEW_PASSPHRASE="x")
+    finally:
+        process.terminate()
+        process.wait()
+    home.expect(70, "", "identity", "rotate", "c", err="AWS KMS cannot be reached")
+    home.expect(0, None, "identity", "show", "c")
+
+
 def stop_nodes(home):
     for node in json.loads(home.run("node", "list").stdout or "[]"):
         if node["pid"]:
             os.kill(node["pid"], signal.SIGKILL)
 
 
-for part in (rotate, encrypted, asked, token):
+for part in (rotate, encrypted, asked, token, kms):
     with tempfile.TemporaryDirectory(prefix="wv-") as place:
         home = Home(place)
         try:

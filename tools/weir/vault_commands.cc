@@ -79,6 +79,7 @@ std::string vault_text(Context& context, const VaultRecord& vault) {
       fmt::format("Name: {}{}\nType: {}", vault.name, vault.is_default ? " (default)" : "",
                   vault.path.empty() ? "Internal" : "External");
   if (!vault.path.empty()) text += "\nPath: " + vault.path;
+  if (vault.is_kms) text += "\nSigning keys: in AWS KMS";
   return text + protection_text(protection_of(context, vault));
 }
 
@@ -118,7 +119,9 @@ void run_create(Context& context, const Arguments& arguments) {
       arguments.text_or("NAME", is_first ? "default" : random_name(context.rng()));
   std::string path;
   if (arguments.has("path")) path = std::filesystem::absolute(arguments.text("path")).string();
-  auto made = make_vault(context, name, path, wanted_protection(context, arguments));
+  auto made = arguments.has("aws-kms")
+                  ? create_kms_vault(context.state(), name, path)
+                  : make_vault(context, name, path, wanted_protection(context, arguments));
   if (!made && made.error().code == Errc::kAlreadyExists && context.state().vaults().get(name)) {
     give_up(Failure{fmt::format("A vault named {} already exists", name),
                     {},
@@ -217,7 +220,11 @@ CommandSpec vault_commands() {
                 .with(option("pin-file", "FILE",
                              "Where its PIN is; else WEIR_PKCS11_PIN, or asked (weir)")
                           .only_with("pkcs11"))
-                .with(not_built_flag("aws-kms")))
+                .with(flag("aws-kms", "Keep signing keys in AWS KMS")
+                          .conflicts_with("encrypt")
+                          .conflicts_with("passphrase-file")
+                          .conflicts_with("key-file")
+                          .conflicts_with("pkcs11")))
       .with(command("move", "Move a vault's file", run_move)
                 .with(required_positional("NAME", "The vault"))
                 .with(option("path", "PATH", "Its new file, which must not exist").required()))

@@ -1,37 +1,34 @@
-// Signing keys in a PKCS#11 token. The vault's file says which key of the token a handle is, and
-// keeps public halves, so that only signing asks the token.
+// Signing keys in a PKCS#11 token or AWS KMS. The vault's file says which key there a handle is,
+// and keeps public halves, so that only signing asks for them.
 #include "control/store/internal/rows.h"
 #include "control/vault/vault.h"
 
 namespace weir {
 namespace {
 
-constexpr std::size_t kKeyIdBytes = 16;
-
-class TokenVault final : public Vault {
+class RemoteVault final : public Vault {
  public:
-  TokenVault(std::shared_ptr<Database> file, std::unique_ptr<Pkcs11Token> token,
-             std::unique_ptr<Vault> stored, Rng& rng)
-      : file_(std::move(file)), token_(std::move(token)), stored_(std::move(stored)), rng_(rng) {}
+  RemoteVault(std::shared_ptr<Database> file, std::unique_ptr<RemoteKeys> keys,
+              std::unique_ptr<Vault> stored, Rng& rng)
+      : file_(std::move(file)), keys_(std::move(keys)), stored_(std::move(stored)), rng_(rng) {}
 
-  // A crash between the two leaves a key in the token that nobody names.
+  // A crash between the two leaves a key there that nobody names.
   Result<Hash256> create_signing_key(KeyKind kind) override {
-    Bytes id(kKeyIdBytes);
-    rng_.fill(id);
-    auto key = token_->create_signing_key(kind, id, "weir identity key");
-    if (!key) return pass(key);
-    const Hash256 handle = key_handle(key->bytes);
-    auto status = write_row(*file_, "INSERT INTO token_key VALUES (?,?,?,?)", ByteSpan(handle),
-                            static_cast<std::int64_t>(kind), ByteSpan(key->bytes), ByteSpan(id));
+    auto made = keys_->create_signing_key(kind, rng_);
+    if (!made) return pass(made);
+    const Hash256 handle = key_handle(made->key.bytes);
+    auto status =
+        write_row(*file_, "INSERT INTO token_key VALUES (?,?,?,?)", ByteSpan(handle),
+                  static_cast<std::int64_t>(kind), ByteSpan(made->key.bytes), ByteSpan(made->id));
     if (!status) {
-      (void)token_->remove_signing_key(id);
+      (void)keys_->remove_signing_key(made->id);
       return pass(status);
     }
     return handle;
   }
 
   Result<Hash256> import_signing_key(const SigningKey&) override {
-    return fail(Errc::kUnsupported, "keys of a token are made in it, not imported");
+    return fail(Errc::kUnsupported, "the vault's keys are made where they stay, not imported");
   }
 
   Result<VerifyingKey> public_key(const Hash256& handle) override {
@@ -43,14 +40,14 @@ class TokenVault final : public Vault {
   Result<Signature> sign(const Hash256& handle, ByteSpan message) override {
     auto key = find(handle);
     if (!key) return pass(key);
-    return token_->sign(key->key.kind, key->id, message);
+    return keys_->sign(key->key.kind, key->id, message);
   }
 
   Result<bool> remove_signing_key(const Hash256& handle) override {
     auto key = find(handle);
     if (!key && key.error().code == Errc::kNotFound) return false;
     if (!key) return pass(key);
-    auto removed = token_->remove_signing_key(key->id);
+    auto removed = keys_->remove_signing_key(key->id);
     if (!removed) return removed;
     auto changes = file_->run("DELETE FROM token_key WHERE handle = ?", ByteSpan(handle));
     if (!changes) return pass(changes);
@@ -69,18 +66,18 @@ class TokenVault final : public Vault {
   }
 
  private:
-  struct TokenKey {
+  struct RemoteKey {
     VerifyingKey key;
     Bytes id;
   };
 
-  Result<TokenKey> find(const Hash256& handle) {
+  Result<RemoteKey> find(const Hash256& handle) {
     auto key = get_row(
         *file_, "the vault has no such key", {},
         "SELECT kind, public_key, id FROM token_key WHERE handle = ?",
         [](const Statement& row) {
           const KeyKind kind = row.integer(0) == 0 ? KeyKind::kEd25519 : KeyKind::kP256;
-          return TokenKey{{kind, to_bytes(row.blob(1))}, to_bytes(row.blob(2))};
+          return RemoteKey{{kind, to_bytes(row.blob(1))}, to_bytes(row.blob(2))};
         },
         ByteSpan(handle));
     if (key && key_handle(key->key.bytes) != handle) {
@@ -90,17 +87,17 @@ class TokenVault final : public Vault {
   }
 
   std::shared_ptr<Database> file_;
-  std::unique_ptr<Pkcs11Token> token_;
+  std::unique_ptr<RemoteKeys> keys_;
   std::unique_ptr<Vault> stored_;
   Rng& rng_;
 };
 
 }  // namespace
 
-std::unique_ptr<Vault> make_token_vault(std::shared_ptr<Database> file,
-                                        std::unique_ptr<Pkcs11Token> token,
-                                        std::unique_ptr<Vault> stored, Rng& rng) {
-  return std::make_unique<TokenVault>(std::move(file), std::move(token), std::move(stored), rng);
+std::unique_ptr<Vault> make_remote_vault(std::shared_ptr<Database> file,
+                                         std::unique_ptr<RemoteKeys> keys,
+                                         std::unique_ptr<Vault> stored, Rng& rng) {
+  return std::make_unique<RemoteVault>(std::move(file), std::move(keys), std::move(stored), rng);
 }
 
 }  // namespace weir
