@@ -50,7 +50,7 @@ def record(cores):
         home = node.home
         load(scene, node)
         time.sleep(1)
-        done = latency(home, "record", "--at", "n", "--seconds", "2.5", "--sample", "8", "-o", "a.json", "--html", "a.html", "--text")
+        done = latency(home, "record", "--at", "n", "--seconds", "5", "--sample", "8", "-o", "a.json", "--html", "a.html", "--text")
         check("frames/s" in done.stderr, f"no progress: {done.stderr}")
         a = recording(home, "a.json")
         shards = 2 if cores else 1
@@ -72,7 +72,7 @@ def record(cores):
         check(not re.search(r"<script|<link|https?:|src=", page), "the page fetches something")
         # A report later is the same; a comparison speaks of every stage.
         check_equal(latency(home, "report", "a.json").stdout, done.stdout, "report of the file")
-        latency(home, "record", "--at", "/node/n", "--seconds", "2.5", "--sample", "8", "-o", "b.json", "--quiet")
+        latency(home, "record", "--at", "/node/n", "--seconds", "5", "--sample", "8", "-o", "b.json", "--quiet")
         compared = latency(home, "compare", "a.json", "b.json").stdout
         check(all(stage in compared for stage in RELAY_STAGES), compared)
         check("beyond noise" in compared, compared)
