@@ -55,6 +55,9 @@ class Project:
         name = f"authority-{PROJECT}"
         self.authority.run("authority", "create", "--project-identifier", PROJECT, "--trusted-identities", json.dumps(trusted),
                            "--tcp-listener-address", f"127.0.0.1:{self.authority_port}")
+        for node in self.authority.run("node", "list", "--output", "json").json():
+            if node["node_name"] == name:
+                self.scene.pids.add(node["pid"])
         document["authority_identity"] = history(self.authority, name)
         path = os.path.join(self.scene.path, "project.json")
         with open(path, "w", encoding="utf-8") as file:
