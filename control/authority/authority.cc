@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -12,6 +13,8 @@ using wire::ApiStatus;
 using wire::Method;
 
 namespace {
+
+constexpr char kAfter[] = "/after/";
 
 bool is_enroller(const AttributeMap& attributes) {
   return attribute_text(attributes, kAttributeRole) == kRoleEnroller;
@@ -25,9 +28,23 @@ std::string attributes_json(const AttributeMap& attributes) {
   return json_text({{"attributes", attribute_texts(attributes)}});
 }
 
+// The version that GET `/after/VERSION` of the revocations names.
+std::optional<std::uint64_t> version_in(const wire::Request& request) {
+  std::string_view rest = request.path;
+  if (request.method != Method::kGet || !rest.starts_with(kAfter)) return std::nullopt;
+  rest.remove_prefix(sizeof kAfter - 1);
+  std::uint64_t version = 0;
+  const char* end = rest.data() + rest.size();
+  const auto [stop, error] = std::from_chars(rest.data(), end, version);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return version;
+}
+
 bool is_root(std::string_view path, std::string_view other) { return path == "/" || path == other; }
 
 }  // namespace
+
+std::string revocations_after(std::uint64_t version) { return kAfter + std::to_string(version); }
 
 const char* authority_service_address(AuthorityService service) {
   switch (service) {
@@ -54,10 +71,18 @@ Status Authority::start() {
                        now_s(), true, encode_attributes(one.attributes)});
     listed[one.identifier.text()] = attribute_texts(one.attributes);
   }
-  return tables_.replace_pre_trusted(
-      config_.identity.text(), members,
-      {0, config_.identity.text(), now_s(), "operator", "local", "trusted-identities-set", "",
-       json_text({{"members", listed}})});
+  const Status replaced =
+      tables_.replace_pre_trusted(config_.identity.text(), members,
+                                  {0, config_.identity.text(), now_s(), "operator", "local",
+                                   "trusted-identities-set", "", json_text({{"members", listed}})});
+  if (!replaced) return replaced;
+  const auto records = tables_.revocations(config_.identity.text());
+  if (!records) return std::unexpected(records.error());
+  revoked_.clear();
+  for (const RevocationRecord& one : *records) {
+    if (const auto who = Identifier::parse(one.identifier)) revoked_.insert(*who);
+  }
+  return {};
 }
 
 std::vector<AuthorityService> Authority::services() const {
@@ -219,6 +244,7 @@ Authority::Answer Authority::add_member(const Call& call) {
       tables_.put_member(member, line(call, *before ? "member-changed" : "member-added", who,
                                       attributes_json(request->attributes)));
   if (!stored) return refused("Error adding member");
+  set_revoked(request->member, false);
   return {};
 }
 
@@ -277,7 +303,7 @@ Authority::Answer Authority::delete_member(const Call& call, const Identifier& w
   auto removed = tables_.remove_member(config_.identity.text(), who.text(),
                                        line(call, "member-removed", who.text(), "{}"));
   if (!removed) return failed(removed.error());
-  if (*removed && member_removed) member_removed(who);
+  if (*removed) set_revoked(who, true);
   return {};
 }
 
@@ -347,6 +373,7 @@ Authority::Answer Authority::accept_token(const Call& call) {
   }
   switch (*done) {
     case AuthorityTables::Redeemed::kDone:
+      set_revoked(call.from, false);
       return {};
     case AuthorityTables::Redeemed::kAlreadyMember:
       return refused("Already a member");
@@ -390,17 +417,32 @@ Authority::Answer Authority::issue_credential(const Call& call) {
   return {ApiStatus::kOk, credential->encode(), {}};
 }
 
+// --- revocations
+
+void Authority::set_revoked(const Identifier& who, bool revoked) {
+  const bool is_change = revoked ? revoked_.insert(who).second : revoked_.erase(who) != 0;
+  if (!is_change) return;
+  ++revocations_version_;
+  if (revocations_changed) revocations_changed();
+}
+
+bool Authority::waits(AuthorityService service, const Caller& caller, ByteSpan payload) {
+  if (service != AuthorityService::kRevocations || !caller.identifier) return false;
+  const auto request = wire::decode_request(payload);
+  if (!request || version_in(*request) != revocations_version_) return false;
+  const auto roles = roles_of(*caller.identifier);
+  return roles && roles->member;
+}
+
 Authority::Answer Authority::revocations(const Call& call) {
-  if (call.request.method != Method::kGet || call.request.path != "/") return bad("unknown path");
+  const auto version = version_in(call.request);
+  const bool is_all = call.request.method == Method::kGet && call.request.path == "/";
+  if (!version && !is_all) return bad("unknown path");
   if (!call.roles.member) return refused("unauthorized member");
-  auto records = tables_.revocations(config_.identity.text());
-  if (!records) return failed(records.error());
   Revocations list;
-  list.identifiers.emplace();
-  for (const RevocationRecord& one : *records) {
-    list.version = std::max(list.version, one.sequence);
-    if (auto id = Identifier::parse(one.identifier)) list.identifiers->push_back(*id);
-  }
+  list.version = revocations_version_;
+  if (version == revocations_version_) return {ApiStatus::kOk, list.encode(), {}};
+  list.identifiers.emplace(revoked_.begin(), revoked_.end());
   return {ApiStatus::kOk, list.encode(), {}};
 }
 

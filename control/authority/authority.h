@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ enum class AuthorityService : std::uint8_t {
 // Its worker address, "direct_authenticator" ..
 const char* authority_service_address(AuthorityService service);
 inline constexpr char kRevocationsAddress[] = "weir_revocations";
+// GET `/` answers the revocations and their version, GET revocations_after(version) waits for
+// another version, this long; then the answer has no list. Versions are random after a restart.
+inline constexpr std::uint64_t kRevocationsHoldMs = 15'000;
+std::string revocations_after(std::uint64_t version);
 
 inline constexpr std::uint64_t kCredentialLifeDefaultS = 2'592'000;
 
@@ -66,8 +71,6 @@ class Authority {
   // What an identity's credentials of `authority` say; nullopt: there are none in force.
   using AttributesOf = std::function<std::optional<AttributeMap>(const Identifier& who,
                                                                  const Identifier& authority)>;
-  // After a member was removed (a revocation) or made.
-  using Changed = std::function<void(const Identifier& who)>;
 
   Authority(AuthorityConfig config, AuthorityTables& tables, Identities& identities, Rng& rng,
             AttributesOf attributes_of)
@@ -75,15 +78,19 @@ class Authority {
         tables_(tables),
         identities_(identities),
         rng_(rng),
-        attributes_of_(std::move(attributes_of)) {}
+        attributes_of_(std::move(attributes_of)),
+        revocations_version_(rng.next_u64()) {}
 
-  // Writes the pre-trusted members anew.
+  // Writes the pre-trusted members anew, reads the revocations.
   Status start();
   std::vector<AuthorityService> services() const;
   // The encoded answer; empty: silence, for what is no request.
   Bytes handle(AuthorityService service, const Caller& caller, ByteSpan request);
+  // Whether this is a member's GET revocations_after(the version that is): to be handled when
+  // `revocations_changed` is called, or kRevocationsHoldMs later.
+  bool waits(AuthorityService service, const Caller& caller, ByteSpan request);
 
-  Changed member_removed;
+  std::function<void()> revocations_changed;
   const AuthorityConfig& config() const { return config_; }
 
  private:
@@ -125,6 +132,7 @@ class Authority {
   Result<std::optional<MemberRecord>> find(const Identifier& who);
   AuditRecord line(const Call& call, const char* action, std::string subject,
                    std::string detail) const;
+  void set_revoked(const Identifier& who, bool revoked);
   std::uint64_t now_s() const { return identities_.clock().unix_seconds(); }
   Bytes encoded(const wire::Request& request, std::uint32_t re, Answer answer);
 
@@ -136,6 +144,8 @@ class Authority {
   Identities& identities_;
   Rng& rng_;
   AttributesOf attributes_of_;
+  std::set<Identifier> revoked_;  // as in the tables
+  std::uint64_t revocations_version_;
   std::uint64_t refusals_minute_ = 0;
   std::uint32_t refusals_logged_ = 0;
 };

@@ -3,7 +3,24 @@
 #include "control/node/internal/round_trip.h"
 
 namespace weir::control {
-namespace {
+
+Result<wire::MultiAddr> service_route(const wire::MultiAddr& listener, const char* service) {
+  auto to = secured(listener);
+  if (to) to->push_back(wire::Proto::kService, service);
+  return to;
+}
+
+ConnectOptions authority_options(const Identifier& authority,
+                                 const std::optional<Identifier>& identity,
+                                 std::uint64_t timeout_ms) {
+  ConnectOptions options;
+  options.identity = identity;
+  options.authorized = std::vector<Identifier>{authority};
+  options.channel_timeout_ms = timeout_ms;
+  options.link_timeout_ms = timeout_ms;
+  options.present_credential = false;
+  return options;
+}
 
 Result<Bytes> body_of(const Reply& reply) {
   auto response = wire::decode_response(reply.payload);
@@ -13,26 +30,19 @@ Result<Bytes> body_of(const Reply& reply) {
   return fail(Errc::kRefused, "the authority refuses", error.message.value_or(""));
 }
 
-}  // namespace
-
 void AuthorityClient::ask(const AuthorityRequest& request, Done<Bytes> done) {
-  auto to = secured(request.listener);
-  if (!to) return done(pass(to));
-  to->push_back(wire::Proto::kService, request.service);
-  ConnectOptions options;
-  options.identity = request.identity;
-  options.authorized = std::vector<Identifier>{request.authority};
-  options.channel_timeout_ms = request.timeout_ms;
-  options.link_timeout_ms = request.timeout_ms;
-  options.present_credential = false;
+  const auto to = service_route(request.listener, request.service.c_str());
+  if (!to) return done(std::unexpected(to.error()));
   wire::Request message;
   message.id = static_cast<std::uint32_t>(core_.rng.next_u64() | 1);
   message.path = request.path;
   message.method = request.method;
   message.has_body = request.body.has_value();
   if (request.body) message.body = *request.body;
-  round_trip(connections_, messenger_, *to, std::move(options), wire::encode_request(message),
-             request.timeout_ms, nullptr, [done = std::move(done)](Result<Reply> reply) {
+  round_trip(connections_, messenger_, *to,
+             authority_options(request.authority, request.identity, request.timeout_ms),
+             wire::encode_request(message), request.timeout_ms, nullptr,
+             [done = std::move(done)](Result<Reply> reply) {
                if (!reply) return done(pass(reply));
                done(body_of(*reply));
              });

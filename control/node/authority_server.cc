@@ -10,12 +10,13 @@ Status AuthorityServer::start(AuthorityConfig config, Authority::AttributesOf at
   authority_ = std::make_unique<Authority>(std::move(config), state_->authority(), core_.identities,
                                            core_.rng, std::move(attributes_of));
   if (Status started = authority_->start(); !started) return started;
+  authority_->revocations_changed = [this] { answer_all_soon(); };
   for (const AuthorityService service : authority_->services()) {
     const char* address = authority_service_address(service);
     const Status added = workers_.add({.address = address,
                                        .allowed = {core_.api_flow},
                                        .handle = [this, service](MessageEvent& message) {
-                                         answer(service, message);
+                                         on_message(service, message);
                                          return false;
                                        }});
     if (!added) return added;
@@ -24,16 +25,60 @@ Status AuthorityServer::start(AuthorityConfig config, Authority::AttributesOf at
   return {};
 }
 
-void AuthorityServer::answer(AuthorityService service, const MessageEvent& message) {
+void AuthorityServer::on_message(AuthorityService service, const MessageEvent& message) {
   if (message.ret.count == 0) return;
-  Caller caller;
-  caller.identifier = core_.principals.identifier(message.principal);
-  if (const SocketAddress* peer = links_.peer_of(message.link)) caller.origin = peer->text();
+  Waiting one{service, {}, message.payload, message.ret};
+  one.caller.identifier = core_.principals.identifier(message.principal);
+  if (const SocketAddress* peer = links_.peer_of(message.link)) one.caller.origin = peer->text();
   core_.count(ControlCounter::kAuthorityRequests);
-  Bytes response = authority_->handle(service, caller, message.payload);
+  if (authority_->waits(service, one.caller, one.request)) return wait(std::move(one));
+  answer(one);
+}
+
+void AuthorityServer::answer(const Waiting& one) {
+  Bytes response = authority_->handle(one.service, one.caller, one.request);
   if (response.empty()) return core_.count(ControlCounter::kAuthorityMalformed);
-  core_.send_message(message.ret, encoded_local(authority_service_address(service)),
+  core_.send_message(one.ret, encoded_local(authority_service_address(one.service)),
                      std::move(response));
+}
+
+// --- requests that wait
+
+void AuthorityServer::wait(Waiting one) {
+  std::size_t& of_one = waiting_of_[*one.caller.identifier];
+  if (of_one >= kWaitingOfOneMax || waiting_.size() >= kWaitingMax) return answer(one);
+  ++of_one;
+  one.until_ns = core_.now_ns() + kRevocationsHoldMs * kNsPerMs;
+  waiting_.push_back(std::move(one));
+  if (timer_ == kNoTimer) answer_due();
+}
+
+void AuthorityServer::answer_first() {
+  const Waiting one = std::move(waiting_.front());
+  waiting_.pop_front();
+  const auto count = waiting_of_.find(*one.caller.identifier);
+  if (--count->second == 0) waiting_of_.erase(count);
+  answer(one);
+}
+
+void AuthorityServer::answer_all_soon() {
+  for (Waiting& one : waiting_) one.until_ns = 0;
+  core_.timers.cancel(timer_);
+  timer_ = core_.after_ms(0, [this] { answer_due(); });
+}
+
+void AuthorityServer::answer_due() {
+  timer_ = kNoTimer;
+  const std::uint64_t now_ns = core_.now_ns();
+  for (std::size_t i = 0; i < kAnswersAtOnceMax; ++i) {
+    if (waiting_.empty()) return;
+    if (waiting_.front().until_ns > now_ns) break;
+    answer_first();
+  }
+  if (waiting_.empty()) return;
+  const std::uint64_t due_ns = waiting_.front().until_ns;
+  const std::uint64_t wait_ms = due_ns > now_ns ? (due_ns - now_ns) / kNsPerMs + 1 : 0;
+  timer_ = core_.after_ms(wait_ms, [this] { answer_due(); });
 }
 
 }  // namespace weir::control

@@ -166,7 +166,6 @@ Channel Channels::unpacked(ControlId id, const Stored& stored) const {
 
 void Channels::install(Channel channel, ChannelKeys keys, const wire::Route& peer_route) {
   channel.peer = keys.peer;
-  channel.principal = core_.principals.acquire(keys.peer);
   for (const std::string& why : keys.skipped_credentials) {
     core_.count(ControlCounter::kCredentialsSkipped);
     core_.log(LogLevel::kWarn, "credential of {} ignored: {}", keys.peer.text(), why);
@@ -174,8 +173,10 @@ void Channels::install(Channel channel, ChannelKeys keys, const wire::Route& pee
   if (!keys.credentials.empty()) {
     core_.count(ControlCounter::kCredentialsAccepted, keys.credentials.size());
     rights_.accept(keys.peer, keys.credentials);
-    if (own_credentials) own_credentials->check_revocations();
+    if (credential_shown) credential_shown();
   }
+  // Only now: rights that a stranger has shown for the first time change nothing for any channel.
+  channel.principal = core_.principals.acquire(keys.peer);
   InstallChannel command;
   command.channel = channel.id;
   command.decryptor = channel.decryptor;
@@ -282,13 +283,16 @@ void Channels::on_refresh(const ChannelRefresh& event) {
 
 std::vector<PrincipalId> Channels::rights_changed(const std::optional<Identifier>& peer) {
   std::vector<PrincipalId> losers;
+  const PrincipalId only = peer ? core_.principals.find(*peer) : kNoPrincipal;
+  if (peer && only == kNoPrincipal) return losers;
   // Identities have few channels each, but there may be very many in all: each is decided once.
   std::map<PrincipalId, Gates> decided;
   for (auto& [id, channel] : channels_) {
+    if (peer && channel.principal != only) continue;
     auto known = decided.find(channel.principal);
     if (known == decided.end()) {
       const auto who = core_.principals.identifier(channel.principal);
-      if (!who || (peer && *who != *peer)) continue;
+      if (!who) continue;
       known = decided.emplace(channel.principal, rights_.gates_of(*who)).first;
     }
     if (channel.gates == known->second) continue;

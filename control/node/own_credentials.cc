@@ -14,15 +14,11 @@ constexpr std::uint64_t kRenewS = 60;  // renewed this much before that
 constexpr std::uint64_t kRetryMs = 10'000;
 constexpr std::uint64_t kLookMs = 60'000;
 constexpr std::uint64_t kRetryMsMax = 300'000;
-constexpr std::uint64_t kRevocationsMs = 20'000;
-constexpr std::uint64_t kRevocationsAtOnceMs = 1'000;
-constexpr std::uint64_t kRevocationsUnknownMs = 600'000;
 
 }  // namespace
 
 OwnCredentials::~OwnCredentials() {
   for (auto& [id, held] : held_) core_.timers.cancel(held.timer);
-  core_.timers.cancel(revocation_timer_);
 }
 
 void OwnCredentials::start() {
@@ -31,7 +27,6 @@ void OwnCredentials::start() {
     if (credentials) return;
     core_.log(LogLevel::kWarn, "no credential from the authority: {}", credentials.error().text());
   });
-  ask_revocations();
 }
 
 bool OwnCredentials::usable(const Held& held) const {
@@ -155,50 +150,6 @@ void OwnCredentials::renew_later(const Identifier& identity, Held& own) {
     const std::uint64_t now = core_.clock.unix_seconds();
     if (usable(mine) && mine.expires_at_s > now + early_s + 10) return renew_later(identity, mine);
     fetch(identity);
-  });
-}
-
-// --- revocations
-
-void OwnCredentials::ask_revocations_in(std::uint64_t ms) {
-  const std::uint64_t due_ns = core_.now_ns() + ms * kNsPerMs;
-  if (revocation_timer_ != kNoTimer && revocations_due_ns_ <= due_ns) return;
-  core_.timers.cancel(revocation_timer_);
-  revocations_due_ns_ = due_ns;
-  revocation_timer_ = core_.after_ms(ms, [this] {
-    revocation_timer_ = kNoTimer;
-    ask_revocations();
-  });
-}
-
-void OwnCredentials::check_revocations() {
-  if (!knows_revocations_ || !configured()) return;
-  const std::uint64_t since_ms = (core_.now_ns() - revocations_asked_ns_) / kNsPerMs;
-  ask_revocations_in(since_ms >= kRevocationsAtOnceMs ? 0 : kRevocationsAtOnceMs - since_ms);
-}
-
-void OwnCredentials::ask_revocations() {
-  const auto& source = core_.config.credential_source;
-  if (!source || !source->listener || std::exchange(asking_revocations_, true)) return;
-  revocations_asked_ns_ = core_.now_ns();
-  AuthorityRequest request;
-  request.listener = *source->listener;
-  request.authority = source->authority;
-  request.service = kRevocationsAddress;
-  request.method = wire::Method::kGet;
-  request.timeout_ms = 10'000;
-  client_.ask(request, [this](const Result<Bytes>& body) {
-    asking_revocations_ = false;
-    const auto list =
-        body ? Revocations::decode(*body) : Result<Revocations>(std::unexpected(body.error()));
-    if (list && list->identifiers) {
-      knows_revocations_ = true;
-      if (revoked) revoked(core_.config.credential_source->authority, *list->identifiers);
-    }
-    const std::uint64_t pause = knows_revocations_ ? kRevocationsMs : kRevocationsUnknownMs;
-    // Who is no member yet is answered soon enough after he has become one.
-    const bool refused = !body && body.error().code == Errc::kRefused;
-    ask_revocations_in((refused ? kRevocationsMs : pause) + core_.random_below(pause / 4));
   });
 }
 

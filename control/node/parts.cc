@@ -34,6 +34,7 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
       authority(core, workers, links, state),
       authority_client(core, connections, messenger),
       own_credentials(core, state, authority_client),
+      revocations(core, connections, messenger),
       latency(core) {
   links.ended = [this](const control::Link& link) {
     channel_listeners.on_link_down(link.id);
@@ -51,10 +52,11 @@ NodeParts::NodeParts(NodeConfig config, std::vector<ShardPort*> shards, State* s
     }
   };
   channels.own_credentials = &own_credentials;
+  channels.credential_shown = [this] { revocations.check(); };
   own_credentials.renewed = [this](const Identifier& identity, const Bytes& credential) {
     channels.show_credential(identity, credential);
   };
-  own_credentials.revoked = [this](const Identifier& issuer, const std::vector<Identifier>& who) {
+  revocations.revoked = [this](const Identifier& issuer, const std::vector<Identifier>& who) {
     rights.set_revoked(issuer, who);
   };
   rights.changed = [this](const std::optional<Identifier>& peer) { on_rights_changed(peer); };
@@ -74,6 +76,7 @@ void NodeParts::start(Done<std::optional<SocketAddress>> done) {
   rights.load();
   if (Status started = start_services(); !started) return done(pass(started));
   own_credentials.start();
+  revocations.start();
   if (!core.config.tcp_listener) return done(std::optional<SocketAddress>{});
   links.listen(*core.config.tcp_listener, core.tcp_flow,
                [this, done = std::move(done)](Result<ListenerInfo> listener) {
@@ -210,6 +213,7 @@ void NodeParts::create_channel(const ChannelRequest& request, Done<SecureChannel
 }
 
 void NodeParts::on_rights_changed(const std::optional<Identifier>& peer) {
+  if (peer && core.principals.find(*peer) == kNoPrincipal) return;
   for (const PrincipalId loser : channels.rights_changed(peer)) outlets.end_streams_of(loser);
   relay_service.on_rights_changed(peer);
   inlets.on_rights_changed(peer);
@@ -302,6 +306,7 @@ void NodeParts::shutdown() {
   channels.close_all();
   links.close_all();
   first_meetings.store();
+  rights.keep();
 }
 
 }  // namespace weir

@@ -10,6 +10,9 @@ namespace {
 
 // How late the end of a credential may be noticed, also when the wall clock jumps.
 constexpr std::uint64_t kLookMs = 1'000;
+// What peers have shown is stored in groups.
+constexpr std::uint64_t kKeepMs = 100;
+constexpr std::size_t kKeptAtOnceMax = 512;
 
 }  // namespace
 
@@ -51,21 +54,42 @@ void Rights::accept(const Identifier& peer, const std::vector<VerifiedCredential
       continue;
     }
     known = std::move(attested);
-    keep(peer, credential.issuer, known);
+    if (state_ == nullptr || !core_.config.persist) continue;
+    unkept_.emplace(peer, credential.issuer);
+    keep_later();
   }
   if (timer_ == kNoTimer && !attested_.empty()) expire();
   if (any && changed) changed(peer);
 }
 
-void Rights::keep(const Identifier& peer, const Identifier& authority, const Attested& attested) {
-  if (state_ == nullptr || !core_.config.persist) return;
-  const Status stored = state_->attributes().put(
-      {core_.config.name, peer.text(), encode_attributes(attested.attributes),
-       core_.clock.unix_seconds(), attested.expires_at_s, authority.text()});
-  if (!stored) {
-    core_.log(LogLevel::kWarn, "credential of {} will be forgotten with this node: {}", peer.text(),
-              stored.error().text());
+void Rights::keep_later() {
+  if (keep_timer_ != kNoTimer) return;
+  keep_timer_ = core_.after_ms(kKeepMs, [this] {
+    keep_timer_ = kNoTimer;
+    keep_some();
+    if (!unkept_.empty()) keep_later();
+  });
+}
+
+// One transaction: a commit costs milliseconds, whatever it holds.
+void Rights::keep_some() {
+  std::vector<AttributesRecord> records;
+  while (!unkept_.empty() && records.size() < kKeptAtOnceMax) {
+    const auto who = unkept_.extract(unkept_.begin()).value();
+    const auto it = attested_.find(who);
+    if (it == attested_.end()) continue;
+    records.push_back({core_.config.name, who.first.text(),
+                       encode_attributes(it->second.attributes), core_.clock.unix_seconds(),
+                       it->second.expires_at_s, who.second.text()});
   }
+  const Status stored = records.empty() ? Status{} : state_->attributes().put_all(records);
+  if (stored) return;
+  core_.log(LogLevel::kWarn, "credentials of {} peers will be forgotten with this node: {}",
+            records.size(), stored.error().text());
+}
+
+void Rights::keep() {
+  while (!unkept_.empty()) keep_some();
 }
 
 const AttributeMap* Rights::attributes(const Identifier& peer, const Identifier& authority) const {
@@ -90,12 +114,19 @@ void Rights::set_revoked(const Identifier& authority, const std::vector<Identifi
   std::set_symmetric_difference(now.begin(), now.end(), before.begin(), before.end(),
                                 std::back_inserter(differing));
   before = std::move(now);
+  std::erase_if(differing,
+                [&](const Identifier& peer) { return !attested_.contains({peer, authority}); });
   for (const Identifier& peer : differing) {
-    if (!attested_.contains({peer, authority})) continue;
     core_.log(LogLevel::kInfo, "{} is {} a member", peer.text(),
               is_revoked(peer, authority) ? "no longer" : "again");
-    if (changed) changed(peer);
   }
+  tell(differing);
+}
+
+// Each change looks at all channels, so several are one.
+void Rights::tell(const std::vector<Identifier>& peers) const {
+  if (!changed || peers.empty()) return;
+  changed(peers.size() == 1 ? std::optional<Identifier>(peers.front()) : std::nullopt);
 }
 
 // Also what a clock that jumped has ended.
@@ -115,8 +146,8 @@ void Rights::expire() {
   }
   for (const Identifier& peer : ended) {
     core_.log(LogLevel::kInfo, "the credential of {} has ended", peer.text());
-    if (changed) changed(peer);
   }
+  tell(ended);
   core_.timers.cancel(timer_);
   timer_ = kNoTimer;
   if (!attested_.empty()) timer_ = core_.after_ms(kLookMs, [this] { timer_ = kNoTimer, expire(); });

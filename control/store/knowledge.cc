@@ -131,10 +131,17 @@ AttributesRecord read_attributes(const Statement& row) {
 }
 }  // namespace
 
-Status AttributesTable::put(const AttributesRecord& record) {
-  return write_row(db_, "INSERT OR REPLACE INTO identity_attributes VALUES (?,?,?,?,?,?)",
-                   record.node_name, record.identifier, ByteSpan(record.attributes),
-                   record.added_at, record.expires_at, record.attested_by);
+Status AttributesTable::put_all(std::span<const AttributesRecord> records) {
+  return in_transaction(db_, [&]() -> Status {
+    for (const AttributesRecord& record : records) {
+      Status written =
+          write_row(db_, "INSERT OR REPLACE INTO identity_attributes VALUES (?,?,?,?,?,?)",
+                    record.node_name, record.identifier, ByteSpan(record.attributes),
+                    record.added_at, record.expires_at, record.attested_by);
+      if (!written) return written;
+    }
+    return {};
+  });
 }
 
 Result<std::optional<AttributesRecord>> AttributesTable::find(std::string_view node,

@@ -78,7 +78,9 @@ class PolicyTable {
 class AttributesTable {
  public:
   explicit AttributesTable(Database& db) : db_(db) {}
-  Status put(const AttributesRecord& record);
+  Status put(const AttributesRecord& record) { return put_all({&record, 1}); }
+  // All or none.
+  Status put_all(std::span<const AttributesRecord> records);
   // Only what has not expired at `now` and was attested by that authority.
   Result<std::optional<AttributesRecord>> find(std::string_view node, std::string_view identifier,
                                                std::string_view attested_by, std::uint64_t now);

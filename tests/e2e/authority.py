@@ -89,7 +89,7 @@ def roles():
         acme = Acme(scene)
         member, enroller = scene.home("weir"), scene.home("weir")
         enrolled(member, acme.ticket())
-        enrolled(enroller, acme.ticket("--enroller"))
+        enrolled_id = enrolled(enroller, acme.ticket("--enroller"))
         for words in (("project", "ticket"), ("project-member", "list"), ("project-member", "list-ids"),
                       ("project-member", "add", "I" + "5" * 64)):
             refused = member.run(*words, ok=False)
@@ -101,6 +101,24 @@ def roles():
         enroller.run("project-member", "add", identifier, "--attribute", "back=again")
         back = someone.run("project", "enroll", "--output", "json").json()
         check_equal(back["credential"]["attributes"]["back"], "again", "attributes of who is back")
+        # Admins, by identifier and by the email that an identity provider would have given.
+        enroller.run("project-member", "add", identifier, "--attribute", "back=again", "--attribute", "email=ana@example.org")
+        boss = acme.home
+        check("No member has the email" in boss.run("project-admin", "add", "bob@example.org", ok=False).err, "an unknown email")
+        check_equal(boss.run("project-admin", "add", "ana@example.org", "--output", "json").json(),
+                    {"email": "ana@example.org", "identifier": identifier}, "the new admin")
+        someone.run("project", "ticket")
+        admins = {admin["identifier"] for admin in boss.run("project-admin", "list", "--output", "json").json()}
+        check(identifier in admins and len(admins) == 3, f"admins: {admins}")
+        boss.run("project-admin", "delete", identifier, "--yes")
+        check("Non-enroller" in someone.run("project", "ticket", ok=False).err, "a ticket by who is no admin any more")
+        kept = someone.run("project", "enroll", "--output", "json").json()["credential"]["attributes"]
+        check(kept["back"] == "again" and kept["email"] == "ana@example.org", f"attributes of who was an admin: {kept}")
+        check("is no admin" in boss.run("project-admin", "delete", identifier, "--yes", ok=False).err, "an admin deleted twice")
+        own = next(admin for admin in admins if admin not in (identifier, enrolled_id))
+        check("configuration" in boss.run("project-admin", "delete", own, "--yes", ok=False).err, "the operator as admin")
+        boss.run("project-admin", "delete", "--all", "--yes")
+        check_equal([admin["identifier"] for admin in boss.run("project-admin", "list", "--output", "json").json()], [own], "admins left")
         # Stopped and started it is still an authority, and forgets nobody.
         acme.home.run("node", "stop", acme.node)
         acme.home.run("project", "create", "acme")

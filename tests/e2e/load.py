@@ -77,6 +77,28 @@ def message():
                 "--rate", "500", "--channels", "3")
 
 
+def members():
+    """Who shows a credential of the authority that the tool plays is served where members only are; others are not."""
+    with Scene() as scene:
+        home = scene.home("weir")
+        file = os.path.join(home.path, "authority")
+        strangers = scene.node("weir", "open")
+        load("idle", f"127.0.0.1:{strangers.port}", "--connections", "1", "--authority", file, "--attribute", "team=a")
+        history = open(file + ".history").read().strip()
+        node = scene.node("weir", "guarded", home=home, options=("--authority-identity", history, "--credential-scope", "s"))
+        home.run("policy", "create", "--resource-type", "echoer", "--allow", "team=a", "--at", "guarded")
+        echo = node.address + "/secure/api/service/echo"
+        member = ("--authority", file, "--attribute", "team=a")
+        step_of("message", echo, "--rate", "500", *member)
+        step_of("handshake", f"127.0.0.1:{node.port}", "--rate", "50", "--connections", "2", "--identities", "new", *member)
+        idle = load("idle", f"127.0.0.1:{node.port}", "--connections", "2", "--channels", "6", "--identities", "new", *member)
+        check_equal(idle["steps"][0]["figures"]["flows_up"], 6, "members that are up")
+        other = load("message", echo, "--rate", "100", "--timeout", "2", "--authority", file, "--attribute", "team=b", ok=False)
+        check_equal(other["steps"], [], "answers to another team")
+        check_equal(subprocess.run([LOAD, "idle", node.address, "--authority", file, "--attribute", "team"],
+                                   capture_output=True).returncode, 64, "an attribute without a value")
+
+
 def relay():
     with Scene() as scene:
         target = f"127.0.0.1:{scene.node('weir', 'n').port}"
@@ -243,5 +265,5 @@ def real_ockam():
 
 if __name__ == "__main__":
     main({function.__name__: function for function in (
-        message, relay, sweep, portal, handshake, idle_and_churn, adversaries, storm, ctrl_c_gives_the_result_so_far,
+        message, members, relay, sweep, portal, handshake, idle_and_churn, adversaries, storm, ctrl_c_gives_the_result_so_far,
         lateness_is_said, refusals)} | ({"real_ockam": real_ockam} if "real_ockam" in sys.argv else {}))

@@ -20,7 +20,7 @@ if(TARGET weir AND NOT WEIR_FUZZ)
   weir_e2e_test(bad_input.services 120 "" bad_input.py remote_crash_inputs nodemanager_is_closed handshakes)
   weir_e2e_test(bad_input.overload 180 "" bad_input.py ten_thousand_silent_connections one_byte_a_second large_frames_that_stop flood)
   # The load generator, every mode for about a second.
-  foreach(scenario message relay sweep portal handshake idle_and_churn adversaries storm
+  foreach(scenario message members relay sweep portal handshake idle_and_churn adversaries storm
           ctrl_c_gives_the_result_so_far lateness_is_said refusals real_ockam)
     weir_e2e_test(load.${scenario} 240 "WEIR_LOAD_BIN=$<TARGET_FILE:weir-load>" load.py ${scenario})
     # It takes both cores: tests beside it that wait for recoveries would time out.

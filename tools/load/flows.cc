@@ -67,10 +67,9 @@ void FlowsMode::add_flows(std::uint32_t count, std::uint32_t connections) {
     if (full && (self_relay_ || paired_)) owner = context_.party.fresh();
     flow.sender = std::make_unique<Tunnel>(*connections_[i % connections], context_.party,
                                            sender_plan_, *this, i);
-    if (self_relay_) {
-      flow.sender->set_identity(owner);
-      flow.sender->set_relay_name(relay_name(i));
-    }
+    if (options.mode == ModeKind::kIdle && options.new_identities) owner = context_.party.fresh();
+    if (self_relay_ || options.new_identities) flow.sender->set_identity(owner);
+    if (self_relay_) flow.sender->set_relay_name(relay_name(i));
     if (!paired_) continue;
     flow.receiver = std::make_unique<Tunnel>(*connections_[connections + i % connections],
                                              context_.party, receiver_plan_, *this, i);

@@ -25,6 +25,8 @@ struct Raw {
   std::string cores;
   std::string sweep;
   std::string identity;
+  std::string authority;
+  std::vector<std::string> attributes;
   std::string kind;
   std::string with = "channel";
   double lag_bound_us = 500;
@@ -118,6 +120,12 @@ void add_common(CLI::App& app, Options& options, Raw& raw, const ModeHelp& mode)
   app.add_option("--cores", raw.cores, "one thread, pinned, on each of these cores: 0,2-3");
   app.add_option("--identity", raw.identity,
                  "file with the identity to use, made if missing; else a throw-away one");
+  app.add_option(
+      "--authority", raw.authority,
+      "show a credential by the authority in this file, made if missing; FILE.history is "
+      "what `weir node create --authority-identity` takes");
+  app.add_option("--attribute", raw.attributes, "KEY=VALUE of that credential; several")
+      ->needs("--authority");
   app.add_option("--pid", options.pid,
                  "process of the target: its CPU time and memory are given, too");
   app.add_option("--lag-bound-us", raw.lag_bound_us,
@@ -131,6 +139,13 @@ void add_common(CLI::App& app, Options& options, Raw& raw, const ModeHelp& mode)
   app.add_flag("--json", options.json, "one JSON object on stdout");
   app.add_flag("--progress", options.progress,
                "a line per second on stderr, also without a terminal");
+}
+
+void add_identities(CLI::App& app, Raw& raw) {
+  raw.kind = "known";
+  app.add_option("--identities", raw.kind, "known: the same each time; new: one never seen before")
+      ->check(CLI::IsMember({"known", "new"}))
+      ->capture_default_str();
 }
 
 void add_own(CLI::App& app, Options& options, Raw& raw, ModeKind kind) {
@@ -161,11 +176,7 @@ void add_own(CLI::App& app, Options& options, Raw& raw, ModeKind kind) {
       app.add_flag("--reverse", options.reverse, "bulk: from the server to the client");
       break;
     case ModeKind::kHandshake:
-      raw.kind = "known";
-      app.add_option("--identities", raw.kind,
-                     "known: the same each time; new: one never seen before")
-          ->check(CLI::IsMember({"known", "new"}))
-          ->capture_default_str();
+      add_identities(app, raw);
       app.add_option("--prepare", options.prepare, "new identities made before the clock starts")
           ->check(CLI::Range(0u, 1'000'000u));
       break;
@@ -178,6 +189,7 @@ void add_own(CLI::App& app, Options& options, Raw& raw, ModeKind kind) {
       if (kind == ModeKind::kIdle) {
         app.add_option("--channels", options.channels,
                        "tunnels over those connections; default one each");
+        add_identities(app, raw);
       }
       break;
     case ModeKind::kSlowReader:
@@ -198,6 +210,18 @@ void add_own(CLI::App& app, Options& options, Raw& raw, ModeKind kind) {
     case ModeKind::kFlood:
       break;
   }
+}
+
+Result<AttributeMap> attributes_given(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> attributes;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fail(Errc::kInvalid, "--attribute: not KEY=VALUE", text);
+    }
+    attributes[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return attributes_of(attributes);
 }
 
 void convert_kinds(Options& options, const Raw& raw) {
@@ -247,6 +271,13 @@ Status convert(Options& options, const Raw& raw) {
     Result<IdentitySeed> identity = IdentitySeed::load_or_create(raw.identity);
     if (!identity) return pass(identity);
     options.identity = *identity;
+  }
+  if (!raw.authority.empty()) {
+    Result<AttributeMap> attributes = attributes_given(raw.attributes);
+    if (!attributes) return pass(attributes);
+    Result<MemberSeed> member = MemberSeed::load_or_create(raw.authority, std::move(*attributes));
+    if (!member) return pass(member);
+    options.member = std::move(*member);
   }
   options.lag_bound_ns = static_cast<std::uint64_t>(raw.lag_bound_us * 1000);
   options.read_bytes_per_s = static_cast<std::uint64_t>(raw.read_rate);

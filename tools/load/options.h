@@ -44,6 +44,7 @@ struct Options {
   ModeKind mode = ModeKind::kMessage;
   Target target;
   IdentitySeed identity;
+  std::optional<MemberSeed> member;  // not set: no credential is shown
 
   // --- how much, how fast
   double rate_per_s = 0;
@@ -70,7 +71,7 @@ struct Options {
   PortalKind portal = PortalKind::kRequest;
   std::string serve = "127.0.0.1:0";   // portal: where the outlet's target listens
   bool reverse = false;                // portal bulk: from the server to the client
-  bool new_identities = false;         // handshake
+  bool new_identities = false;         // handshake, idle
   std::uint32_t prepare = 0;           // handshake: new identities made before the clock starts
   std::uint64_t read_bytes_per_s = 0;  // slow-reader
   std::uint32_t copies = 3;            // replay

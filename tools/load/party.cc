@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <fstream>
 
 #include "base/check.h"
 #include "base/hex.h"
@@ -59,12 +60,39 @@ Result<IdentitySeed> IdentitySeed::load_or_create(const std::string& path) {
   return seed;
 }
 
-Party::Party(const IdentitySeed& seed) {
+Result<MemberSeed> MemberSeed::load_or_create(const std::string& path, AttributeMap attributes) {
+  Result<IdentitySeed> authority = IdentitySeed::load_or_create(path);
+  if (!authority) return pass(authority);
+  Party party(*authority);
+  const auto history = party.identities_.export_hex(party.own());
+  if (!history) return fail(Errc::kInternal, "no change history of the authority");
+  const std::string beside = path + ".history";
+  std::ofstream file(beside);
+  if (!(file << *history << "\n")) return fail(Errc::kIo, "cannot write", beside);
+  return MemberSeed{std::move(*authority), std::move(attributes)};
+}
+
+Party::Party(const IdentitySeed& seed, const std::optional<MemberSeed>& member) {
+  own_ = import(seed);
+  if (!member) return;
+  authority_ = import(member->authority);
+  attributes_ = member->attributes;
+  own_credential_ = credential_of(own_);
+}
+
+Identifier Party::import(const IdentitySeed& seed) {
   const VerifyingKey key = secrets_.import_signing_key({KeyKind::kEd25519, seed.signing_key});
   Result<IdentityPtr> identity =
       identities_.create_with_key(key, ChangeOptions::starting_at(seed.valid_from_s));
   CHECK(identity.has_value());
-  own_ = (*identity)->identifier();
+  return (*identity)->identifier();
+}
+
+Bytes Party::credential_of(const Identifier& identity) {
+  constexpr std::uint64_t kLifeS = 30 * 86'400;
+  const auto credential = identities_.issue_credential(*authority_, identity, attributes_, kLifeS);
+  CHECK(credential.has_value());
+  return credential->encode();
 }
 
 Identifier Party::make_fresh() {
@@ -89,6 +117,9 @@ Identifier Party::fresh() {
 Result<Initiator> Party::start_handshake(const Identifier& identity) {
   HandshakeOptions options;
   options.identity = identity;
+  if (authority_) {
+    options.credentials.push_back(identity == own_ ? own_credential_ : credential_of(identity));
+  }
   return Initiator::create({identities_, rng_, *aead_}, std::move(options));
 }
 

@@ -6,12 +6,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/rng.h"
+#include "control/authority/attributes.h"
 #include "control/handshake/handshake.h"
 #include "control/identity/identities.h"
 #include "control/identity/identity_store.h"
@@ -31,9 +33,19 @@ struct IdentitySeed {
   static Result<IdentitySeed> load_or_create(const std::string& path);
 };
 
+// An authority that the tool plays: who opens channels shows its credential for `attributes`.
+struct MemberSeed {
+  IdentitySeed authority;
+  AttributeMap attributes;
+
+  // As load_or_create; a new one's change history is written beside it, as hex, for
+  // `weir node create --authority-identity`.
+  static Result<MemberSeed> load_or_create(const std::string& path, AttributeMap attributes);
+};
+
 class Party {
  public:
-  explicit Party(const IdentitySeed& seed);
+  explicit Party(const IdentitySeed& seed, const std::optional<MemberSeed>& member = std::nullopt);
   Party(const Party&) = delete;
   Party& operator=(const Party&) = delete;
 
@@ -49,6 +61,9 @@ class Party {
 
  private:
   Identifier make_fresh();
+  Identifier import(const IdentitySeed& seed);
+  Bytes credential_of(const Identifier& identity);
+  friend struct MemberSeed;
 
   SystemRng rng_;
   SystemClock clock_;
@@ -57,6 +72,9 @@ class Party {
   Identities identities_{store_, secrets_, clock_};
   std::unique_ptr<Aead> aead_ = Aead::create_best();
   Identifier own_;
+  std::optional<Identifier> authority_;
+  AttributeMap attributes_;
+  Bytes own_credential_;
   std::vector<Identifier> prepared_;
 };
 

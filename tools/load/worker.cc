@@ -62,7 +62,7 @@ void Worker::run() {
   // Sleeps end when they should: the default slack is 50 us.
   (void)::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
   Poller poller;
-  Party party(options_.identity);
+  Party party(options_.identity, options_.member);
   SeededRng rng(options_.seed * 1000 + thread_number_);
   const std::unique_ptr<Mode> mode =
       make_mode({options_, poller, party, meter_, rng, thread_number_});

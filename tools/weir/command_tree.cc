@@ -19,13 +19,14 @@ CommandSpec command_tree() {
                       forwarder_commands(),      authority_commands(),
                       credential_commands(),     enroll_command(),
                       project_commands(),        project_member_commands(),
-                      policy_commands(),         completion_command()};
-  for (const char* name : {"admin",          "environment", "influxdb-inlet", "influxdb-outlet",
-                           "kafka-consumer", "kafka-inlet", "kafka-outlet",   "kafka-producer",
-                           "lease",          "manpages",    "markdown",       "migrate-database",
-                           "project-admin",  "rendezvous",  "reset",          "run",
-                           "share",          "sidecar",     "space",          "space-admin",
-                           "status",         "subscription"}) {
+                      project_admin_commands(),  policy_commands(),
+                      completion_command()};
+  for (const char* name :
+       {"admin",       "environment",      "influxdb-inlet", "influxdb-outlet", "kafka-consumer",
+        "kafka-inlet", "kafka-outlet",     "kafka-producer", "lease",           "manpages",
+        "markdown",    "migrate-database", "rendezvous",     "reset",           "run",
+        "share",       "sidecar",          "space",          "space-admin",     "status",
+        "subscription"}) {
     root.subcommands.push_back(not_built_command(name));
   }
   return root;

@@ -29,6 +29,7 @@ CommandSpec project_commands();                  // project_commands.cc
 CommandSpec project_create_command();            // project_create.cc
 CommandSpec project_enroll_command();            // project_enroll.cc
 CommandSpec project_member_commands();           // member_commands.cc
+CommandSpec project_admin_commands();            // admin_commands.cc
 CommandSpec policy_commands();                   // policy_commands.cc
 CommandSpec completion_command();                // completion.cc
 

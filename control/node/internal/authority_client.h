@@ -23,6 +23,15 @@ struct AuthorityRequest {
   std::uint64_t timeout_ms = 30'000;
 };
 
+// `listener`'s channel, then the service.
+Result<wire::MultiAddr> service_route(const wire::MultiAddr& listener, const char* service);
+// For a connection at whose end must be the authority.
+ConnectOptions authority_options(const Identifier& authority,
+                                 const std::optional<Identifier>& identity,
+                                 std::uint64_t timeout_ms);
+// Of a 200; else kRefused with the authority's words, or kInvalid.
+Result<Bytes> body_of(const Reply& reply);
+
 class AuthorityClient {
  public:
   AuthorityClient(NodeCore& core, Connections& connections, Messenger& messenger)

@@ -1,6 +1,13 @@
 // The authority's services as workers of this node (spec/04 8.2). They are reachable only from
 // inside a channel of the listener `api`.
+//
+// Members' requests that wait for a change of the revocations are kept here, some 300 bytes each,
+// at most kWaitingOfOneMax of a member and kWaitingMax in all: a further one is answered at once. A
+// change answers them in groups, so that other requests get their turn in between.
 #pragma once
+
+#include <deque>
+#include <map>
 
 #include "control/authority/authority.h"
 #include "control/node/internal/links.h"
@@ -16,19 +23,38 @@ class AuthorityServer {
  public:
   AuthorityServer(NodeCore& core, WorkerTable& workers, Links& links, State* state)
       : core_(core), workers_(workers), links_(links), state_(state) {}
+  ~AuthorityServer() { core_.timers.cancel(timer_); }
 
   // kRefused without a State: an authority that forgets its members is none.
   Status start(AuthorityConfig config, Authority::AttributesOf attributes_of);
   Authority* authority() { return authority_.get(); }
 
  private:
-  void answer(AuthorityService service, const MessageEvent& message);
+  static constexpr std::size_t kWaitingOfOneMax = 4;
+  static constexpr std::size_t kWaitingMax = 65'536;
+  static constexpr std::size_t kAnswersAtOnceMax = 64;
+  struct Waiting {
+    AuthorityService service;
+    Caller caller;
+    Bytes request;
+    EncodedRoute ret;
+    std::uint64_t until_ns = 0;
+  };
+  void on_message(AuthorityService service, const MessageEvent& message);
+  void answer(const Waiting& one);
+  void wait(Waiting one);
+  void answer_first();
+  void answer_all_soon();
+  void answer_due();
 
   NodeCore& core_;
   WorkerTable& workers_;
   Links& links_;
   State* state_;
   std::unique_ptr<Authority> authority_;
+  std::deque<Waiting> waiting_;  // the oldest first
+  std::map<Identifier, std::size_t> waiting_of_;
+  TimerId timer_ = kNoTimer;  // for the oldest
 };
 
 }  // namespace weir::control

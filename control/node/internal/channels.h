@@ -5,6 +5,7 @@
 // message at a time and parks the rest until HandshakeStep or InstallChannel.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +51,8 @@ class Channels {
   // Fetches our credential for an identity, if there is a source of any. Set before the first
   // channel.
   OwnCredentials* own_credentials = nullptr;
+  // By a peer, in a handshake.
+  std::function<void()> credential_shown;
 
   // Handshake with the listener at the end of `to`. kRefused at once when the answer cannot be
   // accepted, kTimeout when there is none. The id is the channel's.

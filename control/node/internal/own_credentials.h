@@ -4,10 +4,6 @@
 // Better than Ockam: renewals are spread by jitter; a failing authority is asked again with growing
 // pauses (10 s to 5 min) and never in step with others; the listener's side of a handshake goes on
 // without a credential when there is none yet, instead of leaving the peer without an answer.
-//
-// It also asks who is no member any more (`weir_revocations`), every 20 s and when somebody shows a
-// credential, at most once per second. A real Ockam authority does not know that service: it is
-// then asked every 10 minutes whether that has changed.
 #pragma once
 
 #include <functional>
@@ -36,12 +32,9 @@ class OwnCredentials {
   std::vector<Bytes> current(const Identifier& identity);
   // The same, but fetched first if need be; kRefused or kTimeout when that fails.
   void get(const Identifier& identity, Done<std::vector<Bytes>> done);
-  // Somebody has shown a credential: is it still good?
-  void check_revocations();
 
   // A new one: channels that are open should show it.
   std::function<void(const Identifier& identity, const Bytes& credential)> renewed;
-  std::function<void(const Identifier& authority, const std::vector<Identifier>& who)> revoked;
 
  private:
   struct Held {
@@ -61,18 +54,11 @@ class OwnCredentials {
   void fetched(const Identifier& identity, Result<Bytes> body);
   Status take(const Identifier& identity, ByteSpan encoded, bool is_new);
   void renew_later(const Identifier& identity, Held& held);
-  void ask_revocations();
-  void ask_revocations_in(std::uint64_t ms);
 
   NodeCore& core_;
   State* state_;
   AuthorityClient& client_;
   std::map<Identifier, Held> held_;
-  TimerId revocation_timer_ = kNoTimer;
-  std::uint64_t revocations_asked_ns_ = 0;
-  std::uint64_t revocations_due_ns_ = ~std::uint64_t{0};
-  bool asking_revocations_ = false;
-  bool knows_revocations_ = false;  // the authority has answered once
 };
 
 }  // namespace weir::control

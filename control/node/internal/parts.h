@@ -16,6 +16,7 @@
 #include "control/node/internal/messenger.h"
 #include "control/node/internal/outlets.h"
 #include "control/node/internal/own_credentials.h"
+#include "control/node/internal/revocation_watch.h"
 #include "control/node/internal/rights.h"
 #include "control/node/internal/store.h"
 #include "control/node/internal/workers.h"
@@ -67,6 +68,7 @@ class NodeParts {
   control::AuthorityServer authority;
   control::AuthorityClient authority_client;
   control::OwnCredentials own_credentials;
+  control::RevocationWatch revocations;
   control::LatencyProfiler latency;
 
   Node::ApiHandler api;

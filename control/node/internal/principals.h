@@ -36,6 +36,11 @@ class Principals {
     if (it == identifiers_.end()) return std::nullopt;
     return it->second;
   }
+  // kNoPrincipal: no channel's peer.
+  PrincipalId find(const Identifier& id) const {
+    const auto it = by_identifier_.find(id);
+    return it == by_identifier_.end() ? kNoPrincipal : it->second.id;
+  }
   std::size_t size() const { return identifiers_.size(); }
 
  private:

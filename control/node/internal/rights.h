@@ -29,14 +29,20 @@ namespace weir::control {
 class Rights {
  public:
   Rights(NodeCore& core, State* state, Policies& policies);
-  ~Rights() { core_.timers.cancel(timer_); }
+  ~Rights() {
+    core_.timers.cancel(timer_);
+    core_.timers.cancel(keep_timer_);
+  }
 
   // Reads what credentials said before the restart.
   void load();
 
   // --- peers
-  // What a peer has shown, verified. peer_changed is called if it changes anything.
+  // What a peer has shown, verified. `changed` is called if it changes anything. Stored soon, with
+  // what others have shown in the meantime: who is killed before that has to be shown it again.
   void accept(const Identifier& peer, const std::vector<VerifiedCredential>& credentials);
+  // Stores it now: the node stops.
+  void keep();
   // Attested by `authority`, not expired, not revoked.
   const AttributeMap* attributes(const Identifier& peer, const Identifier& authority) const;
   // By the first authority of this node that has said anything.
@@ -80,7 +86,9 @@ class Rights {
   void drop_gate(std::uint8_t gate);
   void on_policies_changed();
   void expire();
-  void keep(const Identifier& peer, const Identifier& authority, const Attested& attested);
+  void tell(const std::vector<Identifier>& peers) const;
+  void keep_later();
+  void keep_some();
   bool is_revoked(const Identifier& peer, const Identifier& authority) const;
 
   NodeCore& core_;
@@ -91,6 +99,8 @@ class Rights {
   std::map<WorkerAddress, Guarded> guarded_;
   std::vector<std::optional<Gate>> gates_;
   TimerId timer_ = kNoTimer;
+  std::set<std::pair<Identifier, Identifier>> unkept_;  // of attested_, not stored yet
+  TimerId keep_timer_ = kNoTimer;
 };
 
 }  // namespace weir::control

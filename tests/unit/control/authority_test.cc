@@ -208,8 +208,8 @@ TEST(Authority, WhoIsRemovedIsRevokedUntilHeIsAMemberAgain) {
   World world;
   const Identifier who = world.stranger();
   ASSERT_EQ(world.add(world.admin, who, {}), wire::ApiStatus::kOk);
-  Identifier told{};
-  world.authority->member_removed = [&told](const Identifier& id) { told = id; };
+  int told = 0;
+  world.authority->revocations_changed = [&told] { ++told; };
   const auto revoked = [&] {
     return *Revocations::decode(
         world.ask(AuthorityService::kRevocations, world.admin, wire::Method::kGet, "/").body);
@@ -220,12 +220,51 @@ TEST(Authority, WhoIsRemovedIsRevokedUntilHeIsAMemberAgain) {
                      "/" + who.text())
                 .status,
             wire::ApiStatus::kOk);
-  EXPECT_EQ(told, who);
+  EXPECT_EQ(told, 1);
   EXPECT_EQ(revoked().identifiers, std::vector<Identifier>{who});
   EXPECT_EQ(world.ask(AuthorityService::kRevocations, who, wire::Method::kGet, "/").status,
             wire::ApiStatus::kForbidden);
   ASSERT_EQ(world.add(world.admin, who, {}), wire::ApiStatus::kOk);
   EXPECT_TRUE(revoked().identifiers->empty());
+  EXPECT_EQ(told, 2);
+}
+
+TEST(Authority, WhoWaitsForRevocationsIsAMemberAndKnowsTheVersion) {
+  World world;
+  const Identifier who = world.stranger();
+  ASSERT_EQ(world.add(world.admin, who, {}), wire::ApiStatus::kOk);
+  const auto get = [](const std::string& path) {
+    return wire::encode_request(wire::Request{7, path, wire::Method::kGet, false, {}});
+  };
+  const auto waits = [&](const std::optional<Identifier>& from, const std::string& path) {
+    return world.authority->waits(AuthorityService::kRevocations, {from, "local"}, get(path));
+  };
+  const auto list = [&](const std::string& path) {
+    return *Revocations::decode(
+        world.ask(AuthorityService::kRevocations, world.admin, wire::Method::kGet, path).body);
+  };
+  const std::uint64_t version = list("/").version;
+  const std::string next = revocations_after(version);
+  EXPECT_TRUE(waits(world.admin, next));
+  EXPECT_TRUE(waits(who, next));
+  EXPECT_FALSE(waits(world.stranger(), next));
+  EXPECT_FALSE(waits(std::nullopt, next));
+  EXPECT_FALSE(waits(world.admin, "/"));
+  EXPECT_FALSE(waits(world.admin, revocations_after(version - 1)));
+  for (const char* bad :
+       {"/after/", "/after/x", "/after/-1", "/after/1 ", "/after/99999999999999999999"}) {
+    EXPECT_FALSE(waits(world.admin, bad)) << bad;
+    EXPECT_EQ(
+        world.ask(AuthorityService::kRevocations, world.admin, wire::Method::kGet, bad).status,
+        wire::ApiStatus::kBadRequest)
+        << bad;
+  }
+  EXPECT_FALSE(list(next).identifiers) << "it was answered because it had waited long enough";
+  EXPECT_TRUE(list(revocations_after(version - 1)).identifiers);
+  world.ask(AuthorityService::kDirectAuthenticator, world.admin, wire::Method::kDelete,
+            "/" + who.text());
+  EXPECT_FALSE(waits(world.admin, next));
+  EXPECT_EQ(list(next).identifiers, std::vector<Identifier>{who});
 }
 
 TEST(Authority, MalformedRequestsAreAnsweredAndChangeNothing) {

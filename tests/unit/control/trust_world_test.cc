@@ -228,6 +228,28 @@ TEST(TrustWorld, ALiveChannelLosesItsRightsWithinAMinuteOfTheRemoval) {
   EXPECT_FALSE(trust.live.empty()) << "the channel itself stays";
 }
 
+TEST(TrustWorld, ARemovalReachesTheNodesWithinASecond) {
+  TrustWorld trust(5, false);
+  trust.set_member(true);
+  trust.world.sleep_ms(40'000);
+  ASSERT_TRUE(trust.served_by_live_channel());
+  trust.set_member(false);
+  trust.world.sleep_ms(1'000);
+  EXPECT_FALSE(trust.served_by_live_channel());
+  EXPECT_FALSE(trust.served_by_new_channel());
+  // The watch is there again after the authority was away.
+  trust.set_member(true);
+  trust.world.sleep_ms(1'000);
+  EXPECT_TRUE(trust.served_by_live_channel()) << "the credential counts again";
+  trust.kill_authority();
+  trust.world.sleep_ms(60'000);
+  trust.start_authority();
+  trust.world.sleep_ms(30'000);
+  trust.set_member(false);
+  trust.world.sleep_ms(1'000);
+  EXPECT_FALSE(trust.served_by_live_channel());
+}
+
 TEST(TrustWorld, ACredentialIsRenewedInALiveChannelBeforeItEnds) {
   TrustWorld trust(3, false);
   trust.set_member(true);
