@@ -92,9 +92,9 @@ Result<std::optional<Secret<32>>> Identities::static_secret_of(const Stored& sto
   return pass(secret);
 }
 
-Result<bool> Identities::is_current(OwnKey& own) {
-  const Identity& identity = *own.key.identity;
-  if (!check_attestation_times(own.data, identity, clock_.unix_seconds())) return false;
+Result<bool> Identities::is_current(InUse& own) {
+  const Identity& identity = *own.identity;
+  if (!check_attestation_times(own.stored.data, identity, clock_.unix_seconds())) return false;
   const std::uint64_t now_ns = clock_.now_ns();
   if (now_ns - own.compared_at_ns < kOwnHistoryAgeMaxNs) return true;
   Result<std::optional<Bytes>> known = known_history(identity.identifier());
@@ -105,7 +105,7 @@ Result<bool> Identities::is_current(OwnKey& own) {
 
 Result<StaticKey> Identities::secure_channel_key(const Identifier& id) {
   if (const auto own = own_keys_.find(id); own != own_keys_.end()) {
-    Result<bool> current = is_current(own->second);
+    Result<bool> current = is_current(own->second.use);
     if (!current) return pass(current);
     if (*current) return own->second.key;
     own_keys_.erase(own);
@@ -133,26 +133,39 @@ Result<StaticKey> Identities::secure_channel_key(const Identifier& id) {
   OwnKey own;
   own.key.identity = *identity;
   own.key.key = X25519Key(*secret);
-  own.key.attestation = std::move((*stored)->attestation);
-  own.data = std::move((*stored)->data);
-  own.compared_at_ns = clock_.now_ns();
+  own.key.attestation = (*stored)->attestation;
+  own.use = {*identity, std::move(**stored), clock_.now_ns()};
   return own_keys_.insert_or_assign(id, std::move(own)).first->second.key;
 }
 
-Result<PurposeKeyAttestation> Identities::credential_key(const Identifier& id) {
+Result<const Identities::InUse*> Identities::credential_key_in_use(const Identifier& id) {
+  if (const auto own = credential_keys_.find(id); own != credential_keys_.end()) {
+    Result<bool> current = is_current(own->second);
+    if (!current) return pass(current);
+    if (*current) return &own->second;
+    credential_keys_.erase(own);
+  }
   Result<IdentityPtr> identity = get(id);
   if (!identity) return pass(identity);
   Result<std::optional<Stored>> stored = stored_attestation(**identity, Purpose::kCredentials);
   if (!stored) return pass(stored);
-  if (*stored) {
-    const VerifyingKey* key = std::get_if<VerifyingKey>(&(*stored)->data.public_key);
-    if (key != nullptr && secrets_.has_signing_key(*key)) return std::move((*stored)->attestation);
+  const VerifyingKey* key =
+      *stored ? std::get_if<VerifyingKey>(&(*stored)->data.public_key) : nullptr;
+  if (key == nullptr || !secrets_.has_signing_key(*key)) {
+    Result<VerifyingKey> created = new_signing_key(std::nullopt);
+    if (!created) return pass(created);
+    Result<Stored> fresh = attest_and_store(**identity, Purpose::kCredentials, *created);
+    if (!fresh) return pass(fresh);
+    *stored = std::move(*fresh);
   }
-  Result<VerifyingKey> key = new_signing_key(std::nullopt);
+  InUse use{*identity, std::move(**stored), clock_.now_ns()};
+  return &credential_keys_.insert_or_assign(id, std::move(use)).first->second;
+}
+
+Result<PurposeKeyAttestation> Identities::credential_key(const Identifier& id) {
+  Result<const InUse*> key = credential_key_in_use(id);
   if (!key) return pass(key);
-  Result<Stored> fresh = attest_and_store(**identity, Purpose::kCredentials, *key);
-  if (!fresh) return pass(fresh);
-  return std::move(fresh->attestation);
+  return (*key)->stored.attestation;
 }
 
 Result<CredentialAndPurposeKey> Identities::issue_credential(const Identifier& issuer,
@@ -160,10 +173,9 @@ Result<CredentialAndPurposeKey> Identities::issue_credential(const Identifier& i
                                                              AttributeMap attributes,
                                                              UnixSeconds life_s,
                                                              std::uint64_t schema) {
-  Result<PurposeKeyAttestation> key = credential_key(issuer);
+  Result<const InUse*> key = credential_key_in_use(issuer);
   if (!key) return pass(key);
-  Result<PurposeKeyAttestationData> key_data = key->content();
-  if (!key_data) return pass(key_data);
+  const PurposeKeyAttestationData& key_data = (*key)->stored.data;
   Result<IdentityPtr> known = get(subject);
   if (!known) return pass(known);
   CredentialData data;
@@ -172,11 +184,14 @@ Result<CredentialAndPurposeKey> Identities::issue_credential(const Identifier& i
   data.schema = schema;
   data.attributes = std::move(attributes);
   // The key may be younger than a clock that went back: nobody accepts a credential older than it.
-  data.created_at_s = std::max(clock_.unix_seconds(), key_data->created_at_s);
+  data.created_at_s = std::max(clock_.unix_seconds(), key_data.created_at_s);
   const UnixSeconds longest_s =
-      key_data->expires_at_s - std::min(key_data->expires_at_s, data.created_at_s);
+      key_data.expires_at_s - std::min(key_data.expires_at_s, data.created_at_s);
   data.expires_at_s = data.created_at_s + std::min(life_s, longest_s);
-  return sign_credential(secrets_, data, *key);
+  auto credential = sign_credential(secrets_, data, (*key)->stored.attestation);
+  // The secret may have been taken out of the vault: the next one looks.
+  if (!credential) credential_keys_.erase(issuer);
+  return credential;
 }
 
 // --- identities of anybody
@@ -250,6 +265,11 @@ Result<IdentityPtr> Identities::remember(const IdentityPtr& received, OlderHisto
   if (const auto own = own_keys_.find(newest->identifier());
       own != own_keys_.end() && own->second.key.identity->latest_hash() != newest->latest_hash()) {
     own_keys_.erase(own);
+  }
+  if (const auto own = credential_keys_.find(newest->identifier());
+      own != credential_keys_.end() &&
+      own->second.identity->latest_hash() != newest->latest_hash()) {
+    credential_keys_.erase(own);
   }
   return newest;
 }

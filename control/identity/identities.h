@@ -123,15 +123,21 @@ class Identities {
     PurposeKeyAttestation attestation;
     PurposeKeyAttestationData data;
   };
+  // A purpose key in use, and when its identity was last compared with the store's history.
+  struct InUse {
+    IdentityPtr identity;
+    Stored stored;
+    std::uint64_t compared_at_ns = 0;
+  };
   struct OwnKey {
     StaticKey key;
-    PurposeKeyAttestationData data;
-    std::uint64_t compared_at_ns = 0;  // with the store's history
+    InUse use;
   };
 
   Result<VerifyingKey> new_signing_key(std::optional<KeyKind> kind);
   // Whether it may be presented now: in time, and no other process has rotated its identity.
-  Result<bool> is_current(OwnKey& own);
+  Result<bool> is_current(InUse& own);
+  Result<const InUse*> credential_key_in_use(const Identifier& id);
   // In memory or in the store.
   Result<std::optional<Bytes>> known_history(const Identifier& id);
   Result<Standing> compare(const IdentityPtr& received, const std::optional<Bytes>& known,
@@ -147,8 +153,9 @@ class Identities {
   SecretStore& secrets_;
   Clock& clock_;
   SignatureMemo memo_;
-  std::map<Identifier, OwnKey> own_keys_;  // as many as this node has identities in use
-  std::map<Identifier, Bytes> met_;        // encoded histories that the store does not have yet
+  std::map<Identifier, OwnKey> own_keys_;        // as many as this node has identities in use
+  std::map<Identifier, InUse> credential_keys_;  // the same of those that issue credentials
+  std::map<Identifier, Bytes> met_;  // encoded histories that the store does not have yet
   std::size_t met_bytes_ = 0;
 };
 
