@@ -5,39 +5,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-WEIR = sys.argv[1]
-failures = []
+import home as shared
+from home import WEIR, check, run_parts
 
 
-class Home:
-    def __init__(self, folder):
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OCKAM", "WEIR", "NO_", "QUIET"))}
-        self.env.update(WEIR_HOME=folder)
-        self.folder = folder
-
-    def run(self, *words, stdin=""):
-        return subprocess.run([WEIR, *words], input=stdin, capture_output=True, text=True, env=self.env, timeout=60)
-
-    def expect(self, code, out, *words, stdin="", err=None):
-        result = self.run(*words, stdin=stdin)
-        if result.returncode != code or (out is not None and result.stdout != out):
-            failures.append(f"`{' '.join(words)}`: exit {result.returncode} (expected {code}), "
-                            f"stdout {result.stdout!r} (expected {out!r}), stderr {result.stderr}")
-        if err is not None and err not in result.stderr:
-            failures.append(f"`{' '.join(words)}`: stderr {result.stderr!r} lacks {err!r}")
-        return result.stdout
-
+class Home(shared.Home):
     def show(self, node):
         return json.loads(self.run("node", "show", node, "--output", "json").stdout)
-
-
-def check(condition, text):
-    if not condition:
-        failures.append(text)
 
 
 def life_of_a_node(home):
@@ -108,15 +84,4 @@ def ends(home):
     check(not os.listdir(home.folder + "/nodes"), "log folders stay")
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-with tempfile.TemporaryDirectory() as folder:
-    home = Home(folder)
-    try:
-        for part in (life_of_a_node, seeds_example, foreground, ends):
-            part(home)
-    except Exception as error:  # the clean-up below must run
-        failures.append(f"{type(error).__name__}: {error}")
-    finally:
-        home.run("node", "delete", "--all", "--yes")
-print("\n".join(failures) or "all as expected")
-sys.exit(1 if failures else 0)
+run_parts((life_of_a_node, seeds_example, foreground, ends), Home)

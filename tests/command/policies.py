@@ -2,43 +2,18 @@
 """Policies by the command: what is stored, shown, tested, and what survives a restart. policies.py PATH"""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 
-WEIR = sys.argv[1]
+import home as shared
+from home import check, run_parts
+
 DEFAULT = "(= subject.has_credential true)"
 TYPES = ["echoer", "kafka-consumer", "kafka-producer", "lessor", "relay", "tcp-inlet", "tcp-outlet"]
-failures = []
 
 
-class Home:
-    def __init__(self, folder):
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OCKAM", "WEIR", "NO_", "QUIET"))}
-        self.env.update(WEIR_HOME=folder)
-
-    def run(self, *words):
-        return subprocess.run([WEIR, *words], input="", capture_output=True, text=True, env=self.env, timeout=60)
-
-    def expect(self, code, out, *words, err=None):
-        result = self.run(*words)
-        if result.returncode != code or (out is not None and result.stdout != out):
-            failures.append(f"`{' '.join(words)}`: exit {result.returncode} (expected {code}), "
-                            f"stdout {result.stdout!r} (expected {out!r}), stderr {result.stderr}")
-        if err is not None and err not in result.stderr:
-            failures.append(f"`{' '.join(words)}`: stderr {result.stderr!r} lacks {err!r}")
-        return result.stdout
-
+class Home(shared.Home):
     def policies(self, *words):
         text = self.expect(0, None, "policy", "list", *words, "--output", "json")
         return [(p["resource"], p["expression"]) for p in json.loads(text)] if text else None
-
-
-def check(condition, text):
-    if not condition:
-        failures.append(text)
 
 
 def stored_and_shown(home):
@@ -118,15 +93,4 @@ def restarts(home):
     check(home.policies("db") is None, "the policy of a deleted outlet stays")
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-with tempfile.TemporaryDirectory() as folder:
-    home = Home(folder)
-    try:
-        for part in (stored_and_shown, portals, tested, restarts):
-            part(home)
-    except Exception as error:  # the clean-up below must run
-        failures.append(f"{type(error).__name__}: {error}")
-    finally:
-        home.run("node", "delete", "--all", "--yes")
-print("\n".join(failures) or "all as expected")
-sys.exit(1 if failures else 0)
+run_parts((stored_and_shown, portals, tested, restarts), Home)

@@ -8,46 +8,26 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
-WEIR = sys.argv[1]
+import home as shared
+from home import WEIR, check, end
+
 MODULE, UTILITY = "/usr/lib/softhsm/libsofthsm2.so", "/usr/bin/softhsm2-util"
-failures = []
 
 
-def check(condition, text):
-    if not condition:
-        failures.append(f"line {sys._getframe(1).f_lineno}: {text}")
-
-
-class Home:
-    def __init__(self, folder):
-        self.folder = folder
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OCKAM", "WEIR", "NO_", "QUIET", "AWS_"))}
-        self.env.update(WEIR_HOME=os.path.join(folder, "home"))
+class Home(shared.Home):
+    def __init__(self, place):
+        super().__init__(os.path.join(place, "home"), "AWS_")
+        self.place = place
 
     def path(self, name, content=None):
-        path = os.path.join(self.folder, name)
+        path = os.path.join(self.place, name)
         if content is not None:
             with open(path, "wb") as file:
                 file.write(content)
         return path
-
-    def run(self, *words, **variables):
-        return subprocess.run([WEIR, *words], capture_output=True, text=True, env={**self.env, **variables}, timeout=60,
-                              stdin=subprocess.DEVNULL)
-
-    def expect(self, code, out, *words, err=None, **variables):
-        result = self.run(*words, **variables)
-        line, text = sys._getframe(1).f_lineno, f"`{' '.join(words)}`"
-        if result.returncode != code or (out is not None and result.stdout != out):
-            failures.append(f"line {line}: {text}: exit {result.returncode} (expected {code}), stdout {result.stdout!r} "
-                            f"(expected {out!r}), stderr {result.stderr}")
-        if err is not None and err not in result.stderr:
-            failures.append(f"line {line}: {text}: stderr {result.stderr!r} lacks {err!r}")
-        return result.stdout
 
     def shown(self, vault):
         return json.loads(self.run("vault", "show", vault, "--output", "json").stdout)["vault"]
@@ -251,5 +231,4 @@ for part in (rotate, encrypted, asked, token, kms):
             part(home)
         finally:
             stop_nodes(home)
-print("\n".join(failures) or "all as expected")
-sys.exit(1 if failures else 0)
+end()
