@@ -286,8 +286,8 @@ void Inlets::keep(const Inlet& inlet) {
 
 void Inlets::restore() {
   for (const auto& [alias, options] : keeper_.list(Kept::kInlet)) {
-    auto listen = wire::HostnamePort::parse(options.value("listen", ""));
-    auto to = wire::MultiAddr::parse(options.value("to", ""));
+    auto listen = wire::HostnamePort::parse(text_from(options, "listen"));
+    auto to = wire::MultiAddr::parse(text_from(options, "to"));
     if (!listen || !to) {
       core_.log(LogLevel::kError, "TCP Inlet {} not restored: its options are broken", alias);
       continue;
@@ -298,11 +298,11 @@ void Inlets::restore() {
     request.alias = alias;
     request.authorized = identifier_from(options, "authorized");
     request.identity = identifier_from(options, "identity");
-    request.wait_for_outlet_ms = options.value("wait_for_outlet_ms", std::uint64_t{15'000});
+    request.wait_for_outlet_ms = number_from(options, "wait_for_outlet_ms", 15'000);
     request.wait_connection = false;
-    request.skip_handshake = options.value("skip_handshake", false);
-    request.enable_nagle = options.value("enable_nagle", false);
-    request.prefix_route = options.value("prefix_route", std::vector<std::string>{});
+    request.skip_handshake = flag_from(options, "skip_handshake", false);
+    request.enable_nagle = flag_from(options, "enable_nagle", false);
+    request.prefix_route = texts_from(options, "prefix_route");
     create(request, [this, name = alias](const Result<InletStatus>& status) {
       if (status) return;
       core_.log(LogLevel::kError, "TCP Inlet {} not restored: {}", name, status.error().text());

@@ -186,7 +186,7 @@ void Outlets::keep(const Outlet& outlet) {
 
 void Outlets::restore() {
   for (const auto& [address, options] : keeper_.list(Kept::kOutlet)) {
-    auto to = wire::HostnamePort::parse(options.value("to", ""));
+    auto to = wire::HostnamePort::parse(text_from(options, "to"));
     if (!to) {
       core_.log(LogLevel::kError, "TCP Outlet {} not restored: {}", address, to.error().text());
       continue;
@@ -195,9 +195,9 @@ void Outlets::restore() {
     request.to = std::move(*to);
     request.address = address;
     request.reachable_from_default_secure_channel =
-        options.value("reachable_from_default_secure_channel", true);
-    request.skip_handshake = options.value("skip_handshake", false);
-    request.enable_nagle = options.value("enable_nagle", false);
+        flag_from(options, "reachable_from_default_secure_channel", true);
+    request.skip_handshake = flag_from(options, "skip_handshake", false);
+    request.enable_nagle = flag_from(options, "enable_nagle", false);
     request.authorized = identifiers_from(options, "authorized");
     create(request, [](const Result<OutletStatus>&) {});
   }

@@ -31,8 +31,9 @@ bool ResourceKeeper::on() const { return state_ != nullptr && core_.config.persi
 
 void ResourceKeeper::put(Kept kind, const std::string& name, const nlohmann::json& options) {
   if (!on()) return;
-  const auto status =
-      state_->resources().put({core_.config.name, kind_text(kind), name, options.dump()});
+  const auto status = state_->resources().put(
+      {core_.config.name, kind_text(kind), name,
+       options.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
   if (!status) {
     core_.log(LogLevel::kError, "{} {} will not survive a restart: {}", kind_text(kind), name,
               status.error().text());
@@ -113,6 +114,31 @@ std::optional<std::vector<Identifier>> identifiers_from(const nlohmann::json& op
     if (auto id = Identifier::parse(item.get<std::string>())) ids.push_back(*id);
   }
   return ids;
+}
+
+std::string text_from(const nlohmann::json& options, const char* key) {
+  const auto it = options.find(key);
+  return it != options.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+bool flag_from(const nlohmann::json& options, const char* key, bool otherwise) {
+  const auto it = options.find(key);
+  return it != options.end() && it->is_boolean() ? it->get<bool>() : otherwise;
+}
+
+std::uint64_t number_from(const nlohmann::json& options, const char* key, std::uint64_t otherwise) {
+  const auto it = options.find(key);
+  return it != options.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : otherwise;
+}
+
+std::vector<std::string> texts_from(const nlohmann::json& options, const char* key) {
+  std::vector<std::string> texts;
+  const auto it = options.find(key);
+  if (it == options.end() || !it->is_array()) return texts;
+  for (const auto& item : *it) {
+    if (item.is_string()) texts.push_back(item.get<std::string>());
+  }
+  return texts;
 }
 
 }  // namespace weir::control

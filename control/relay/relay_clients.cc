@@ -201,7 +201,7 @@ Status RelayClients::remove(const std::string& name) {
 
 void RelayClients::restore() {
   for (const auto& [name, options] : keeper_.list(Kept::kRelay)) {
-    auto at = wire::MultiAddr::parse(options.value("at", ""));
+    auto at = wire::MultiAddr::parse(text_from(options, "at"));
     if (!at) {
       core_.log(LogLevel::kError, "relay {} not restored: {}", name, at.error().text());
       continue;

@@ -54,17 +54,11 @@ bool same_member(const MemberRecord& a, const MemberRecord& b) {
 }  // namespace
 
 Result<std::uint64_t> AuthorityTables::write_line(const AuditRecord& line) {
-  if (Status written = write_row(db_,
-                                 "INSERT INTO authority_log (authority, at, actor, origin, action,"
-                                 " subject, detail) VALUES (?,?,?,?,?,?,?)",
-                                 line.authority, line.at, line.actor, line.origin, line.action,
-                                 line.subject, line.detail);
-      !written) {
-    return pass(written);
-  }
-  auto sequence = find_row(db_, "SELECT last_insert_rowid()", read_number);
-  if (!sequence) return pass(sequence);
-  return sequence->value_or(0);
+  return write_returning(db_,
+                         "INSERT INTO authority_log (authority, at, actor, origin, action, subject,"
+                         " detail) VALUES (?,?,?,?,?,?,?) RETURNING sequence",
+                         read_number, line.authority, line.at, line.actor, line.origin, line.action,
+                         line.subject, line.detail);
 }
 
 Status AuthorityTables::write_member(const MemberRecord& member) {
@@ -72,15 +66,22 @@ Status AuthorityTables::write_member(const MemberRecord& member) {
       write_row(db_, "DELETE FROM authority_revocation WHERE authority = ? AND identifier = ?",
                 member.authority, member.identifier);
   if (!status) return status;
-  return write_row(db_, "INSERT OR REPLACE INTO authority_member VALUES (?,?,?,?,?,?)",
-                   member.authority, member.identifier, member.added_by, member.added_at,
-                   member.is_pre_trusted, ByteSpan(member.attributes));
+  return write_row(
+      db_,
+      "INSERT INTO authority_member VALUES (?,?,?,?,?,?) ON CONFLICT (authority, identifier)"
+      " DO UPDATE SET added_by = excluded.added_by, added_at = excluded.added_at,"
+      " is_pre_trusted = excluded.is_pre_trusted, attributes = excluded.attributes",
+      member.authority, member.identifier, member.added_by, member.added_at, member.is_pre_trusted,
+      ByteSpan(member.attributes));
 }
 
 Status AuthorityTables::revoke(std::string_view authority, std::string_view identifier,
                                const AuditRecord& line, std::uint64_t sequence) {
-  return write_row(db_, "INSERT OR REPLACE INTO authority_revocation VALUES (?,?,?,?)", authority,
-                   identifier, sequence, line.at);
+  return write_row(
+      db_,
+      "INSERT INTO authority_revocation VALUES (?,?,?,?) ON CONFLICT (authority, identifier)"
+      " DO UPDATE SET sequence = excluded.sequence, at = excluded.at",
+      authority, identifier, sequence, line.at);
 }
 
 // --- members
@@ -100,8 +101,8 @@ Result<std::optional<MemberRecord>> AuthorityTables::find_member(std::string_vie
 }
 
 Result<std::vector<MemberRecord>> AuthorityTables::members(std::string_view authority) {
-  return list_rows(db_, "SELECT * FROM authority_member WHERE authority = ?", read_member,
-                   authority);
+  return list_rows(db_, "SELECT * FROM authority_member WHERE authority = ? ORDER BY identifier",
+                   read_member, authority);
 }
 
 Result<bool> AuthorityTables::remove_member(std::string_view authority, std::string_view identifier,

@@ -58,8 +58,10 @@ Status IdentityTable::create(IdentityRecord& record, ByteSpan change_history) {
           identity.name, identity.identifier, identity.vault_name, identity.is_default);
     }
     if (!stored || change_history.empty()) return stored;
-    return write_row(db_, "INSERT OR REPLACE INTO known_identity VALUES (?,?)", identity.identifier,
-                     change_history);
+    return write_row(db_,
+                     "INSERT INTO known_identity VALUES (?,?) ON CONFLICT (identifier)"
+                     " DO UPDATE SET change_history = excluded.change_history",
+                     identity.identifier, change_history);
   });
   if (status) record = std::move(identity);
   return status;
@@ -87,7 +89,8 @@ Status IdentityTable::set_default(std::string_view name) {
   return in_transaction(db_, [&]() -> Status {
     auto identity = get(name);
     if (!identity) return pass(identity);
-    return write_row(db_, "UPDATE identity SET is_default = (name = ?)", name);
+    return write_row(db_, "UPDATE identity SET is_default = CASE WHEN name = ? THEN 1 ELSE 0 END",
+                     name);
   });
 }
 
@@ -104,7 +107,10 @@ Status IdentityTable::remove(std::string_view name) {
       if (status) status = write_row(db_, sql, identity->identifier);
     }
     if (!status || !identity->is_default) return status;
-    return write_row(db_, "UPDATE identity SET is_default = (id = (SELECT min(id) FROM identity))");
+    return write_row(
+        db_,
+        "UPDATE identity SET is_default = CASE WHEN id = (SELECT min(id) FROM identity)"
+        " THEN 1 ELSE 0 END");
   });
 }
 

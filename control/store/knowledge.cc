@@ -3,6 +3,11 @@
 #include "control/store/internal/rows.h"
 
 namespace weir {
+namespace {
+constexpr char kPutHistory[] =
+    "INSERT INTO known_identity VALUES (?,?)"
+    " ON CONFLICT (identifier) DO UPDATE SET change_history = excluded.change_history";
+}  // namespace
 
 // --- change histories
 
@@ -22,7 +27,7 @@ Result<std::optional<Bytes>> HistoryTable::find(std::string_view identifier) {
 }
 
 Status HistoryTable::put(std::string_view identifier, ByteSpan history) {
-  return write_row(db_, "INSERT OR REPLACE INTO known_identity VALUES (?,?)", identifier, history);
+  return write_row(db_, kPutHistory, identifier, history);
 }
 
 Status HistoryTable::update(std::string_view identifier, const Decide& decide) {
@@ -39,7 +44,7 @@ Status HistoryTable::update(std::string_view identifier, const Decide& decide) {
 Status HistoryTable::update_all(std::span<const std::string> identifiers,
                                 const DecideEach& decide) {
   return in_transaction(db_, [&]() -> Status {
-    auto insert = db_.prepare("INSERT OR REPLACE INTO known_identity VALUES (?,?)");
+    auto insert = db_.prepare(kPutHistory);
     if (!insert) return pass(insert);
     for (std::size_t i = 0; i < identifiers.size(); ++i) {
       auto stored = find(identifiers[i]);
@@ -71,8 +76,11 @@ Result<std::optional<Bytes>> PurposeKeyTable::find(std::string_view identifier,
 
 Status PurposeKeyTable::put(std::string_view identifier, std::string_view purpose,
                             ByteSpan attestation) {
-  return write_row(db_, "INSERT OR REPLACE INTO purpose_key VALUES (?,?,?)", identifier, purpose,
-                   attestation);
+  return write_row(db_,
+                   "INSERT INTO purpose_key VALUES (?,?,?)"
+                   " ON CONFLICT (identifier, purpose) DO UPDATE SET"
+                   " attestation = excluded.attestation",
+                   identifier, purpose, attestation);
 }
 
 Status PurposeKeyTable::remove(std::string_view identifier, std::string_view purpose) {
@@ -91,8 +99,12 @@ std::int64_t number(PolicyScope scope) { return scope == PolicyScope::kResourceT
 }  // namespace
 
 Status PolicyTable::put(const PolicyRecord& policy) {
-  return write_row(db_, "INSERT OR REPLACE INTO policy VALUES (?,?,?,?,?)", policy.node_name,
-                   number(policy.scope), policy.subject, policy.action, policy.expression);
+  return write_row(db_,
+                   "INSERT INTO policy VALUES (?,?,?,?,?)"
+                   " ON CONFLICT (node_name, scope, subject, action) DO UPDATE SET"
+                   " expression = excluded.expression",
+                   policy.node_name, number(policy.scope), policy.subject, policy.action,
+                   policy.expression);
 }
 
 Result<std::optional<PolicyRecord>> PolicyTable::find(std::string_view node, PolicyScope scope,
@@ -105,7 +117,8 @@ Result<std::optional<PolicyRecord>> PolicyTable::find(std::string_view node, Pol
 }
 
 Result<std::vector<PolicyRecord>> PolicyTable::list(std::string_view node) {
-  return list_rows(db_, "SELECT * FROM policy WHERE node_name = ?", read_policy, node);
+  return list_rows(db_, "SELECT * FROM policy WHERE node_name = ? ORDER BY scope, subject, action",
+                   read_policy, node);
 }
 
 Status PolicyTable::remove(std::string_view node, PolicyScope scope, std::string_view subject,
@@ -134,10 +147,13 @@ AttributesRecord read_attributes(const Statement& row) {
 Status AttributesTable::put_all(std::span<const AttributesRecord> records) {
   return in_transaction(db_, [&]() -> Status {
     for (const AttributesRecord& record : records) {
-      Status written =
-          write_row(db_, "INSERT OR REPLACE INTO identity_attributes VALUES (?,?,?,?,?,?)",
-                    record.node_name, record.identifier, ByteSpan(record.attributes),
-                    record.added_at, record.expires_at, record.attested_by);
+      Status written = write_row(db_,
+                                 "INSERT INTO identity_attributes VALUES (?,?,?,?,?,?)"
+                                 " ON CONFLICT (node_name, identifier, attested_by) DO UPDATE SET"
+                                 " attributes = excluded.attributes, added_at = excluded.added_at,"
+                                 " expires_at = excluded.expires_at",
+                                 record.node_name, record.identifier, ByteSpan(record.attributes),
+                                 record.added_at, record.expires_at, record.attested_by);
       if (!written) return written;
     }
     return {};
@@ -158,7 +174,7 @@ Result<std::vector<AttributesRecord>> AttributesTable::list(std::string_view nod
                                                             std::uint64_t now) {
   return list_rows(db_,
                    "SELECT * FROM identity_attributes WHERE node_name = ? AND"
-                   " (expires_at IS NULL OR expires_at > ?)",
+                   " (expires_at IS NULL OR expires_at > ?) ORDER BY identifier, attested_by",
                    read_attributes, node, now);
 }
 
@@ -183,9 +199,12 @@ CredentialRecord read_credential(const Statement& row) {
 }  // namespace
 
 Status CredentialTable::put(const CredentialRecord& record) {
-  return write_row(db_, "INSERT OR REPLACE INTO credential VALUES (?,?,?,?,?,?)", record.node_name,
-                   record.issuer, record.subject, record.scope, ByteSpan(record.credential),
-                   record.expires_at);
+  return write_row(db_,
+                   "INSERT INTO credential VALUES (?,?,?,?,?,?)"
+                   " ON CONFLICT (node_name, issuer, subject, scope) DO UPDATE SET"
+                   " credential = excluded.credential, expires_at = excluded.expires_at",
+                   record.node_name, record.issuer, record.subject, record.scope,
+                   ByteSpan(record.credential), record.expires_at);
 }
 
 Result<std::optional<CredentialRecord>> CredentialTable::find(std::string_view node,
@@ -199,7 +218,9 @@ Result<std::optional<CredentialRecord>> CredentialTable::find(std::string_view n
 }
 
 Result<std::vector<CredentialRecord>> CredentialTable::list(std::string_view node) {
-  return list_rows(db_, "SELECT * FROM credential WHERE node_name = ?", read_credential, node);
+  return list_rows(db_,
+                   "SELECT * FROM credential WHERE node_name = ? ORDER BY issuer, subject, scope",
+                   read_credential, node);
 }
 
 Status CredentialTable::remove(std::string_view node, std::string_view issuer,

@@ -32,7 +32,7 @@ Result<std::optional<NodeRecord>> find_node(Database& db, std::string_view name)
 }
 
 Status make_default(Database& db, std::string_view name) {
-  return write_row(db, "UPDATE node SET is_default = (name = ?)", name);
+  return write_row(db, "UPDATE node SET is_default = CASE WHEN name = ? THEN 1 ELSE 0 END", name);
 }
 
 bool is_alive_elsewhere(const NodeRecord& stored, const NodeRecord& claimed) {
@@ -132,7 +132,9 @@ Status NodeTable::remove(std::string_view name) {
       if (status) status = write_row(db_, sql, name);
     }
     if (!status) return status;
-    return write_row(db_, "UPDATE node SET is_default = (id = (SELECT min(id) FROM node))");
+    return write_row(db_,
+                     "UPDATE node SET is_default = CASE WHEN id = (SELECT min(id) FROM node)"
+                     " THEN 1 ELSE 0 END");
   });
 }
 

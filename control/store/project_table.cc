@@ -54,7 +54,9 @@ Status ProjectTable::remove(std::string_view name) {
     if (!project) return pass(project);
     auto status = write_row(db_, "DELETE FROM project WHERE name = ?", name);
     if (!status || !project->is_default) return status;
-    return write_row(db_, "UPDATE project SET is_default = (id = (SELECT min(id) FROM project))");
+    return write_row(db_,
+                     "UPDATE project SET is_default = CASE WHEN id = (SELECT min(id) FROM project)"
+                     " THEN 1 ELSE 0 END");
   });
 }
 

@@ -126,10 +126,6 @@ CREATE TABLE authority_log (
   subject TEXT NOT NULL,
   detail TEXT NOT NULL
 ) STRICT;
-CREATE TRIGGER authority_log_is_append_only_u BEFORE UPDATE ON authority_log
-BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
-CREATE TRIGGER authority_log_is_append_only_d BEFORE DELETE ON authority_log
-BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 DROP TABLE identity_attributes;
 CREATE TABLE identity_attributes (
   node_name TEXT NOT NULL,
@@ -147,6 +143,20 @@ CREATE TABLE authority_revocation (
   at INTEGER NOT NULL,
   PRIMARY KEY (authority, identifier)
 ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr char kAuthorityLogSqlite[] = R"sql(
+CREATE TRIGGER authority_log_is_append_only_u BEFORE UPDATE ON authority_log
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER authority_log_is_append_only_d BEFORE DELETE ON authority_log
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+)sql";
+
+constexpr char kAuthorityLogPostgres[] = R"sql(
+CREATE FUNCTION authority_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the log is append-only' USING ERRCODE = '23000'; END $$;
+CREATE TRIGGER authority_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON authority_log
+EXECUTE FUNCTION authority_log_is_append_only();
 )sql";
 
 constexpr char kSecrets[] = R"sql(
@@ -184,8 +194,13 @@ CREATE TABLE token_key (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMainMigrations[] = {kNotions, kAuthorityLog};
-constexpr const char* kVaultMigrations[] = {kSecrets, kProtection};
+constexpr Migration kMainMigrations[] = {
+    {.tables = kNotions},
+    {.tables = kAuthorityLog,
+     .sqlite_only = kAuthorityLogSqlite,
+     .postgres_only = kAuthorityLogPostgres},
+};
+constexpr Migration kVaultMigrations[] = {{.tables = kSecrets}, {.tables = kProtection}};
 
 }  // namespace
 

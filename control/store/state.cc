@@ -28,6 +28,7 @@ Result<std::unique_ptr<State>> State::open(const StateOptions& options) {
   DatabaseOptions database;
   database.vfs = options.vfs;
   database.busy_timeout_ms = options.busy_timeout_ms;
+  database.postgres = options.postgres;
   if (!options.home.empty()) {
     database.path = database_path(options.home);
     // Before anything is created or made private: a home of somebody else stays as it is.

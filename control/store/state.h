@@ -122,13 +122,15 @@ struct StateOptions {
   std::string home;           // empty: in memory, nothing on disk
   const char* vfs = nullptr;  // see fault_vfs.h; with one, the home is not created
   std::uint32_t busy_timeout_ms = 10'000;
+  // The database is there and not in the home, which keeps logs, sockets and vaults' files.
+  std::shared_ptr<const PostgresPlace> postgres = {};
 };
 
 class State {
  public:
   // Creates home (create_home) and database.sqlite3 (0600) as needed. A database of a real ockam is
   // kRefused with the advice to set WEIR_HOME, one of a newer weir kUnsupported; both stay
-  // untouched.
+  // untouched. With PostgreSQL the same is true of the database there.
   static Result<std::unique_ptr<State>> open(const StateOptions& options);
 
   NodeTable& nodes() { return nodes_; }

@@ -32,7 +32,9 @@ class StoredVault final : public Vault {
     if (!verifying) return pass(verifying);
     const Hash256 handle = key_handle(verifying->bytes);
     const Stored stored(*this, use_of(stored_kind(key.kind)), handle, key.secret);
-    auto status = write_row(*db_, "INSERT OR REPLACE INTO signing_secret VALUES (?,?,?)",
+    auto status = write_row(*db_,
+                            "INSERT INTO signing_secret VALUES (?,?,?) ON CONFLICT (handle)"
+                            " DO UPDATE SET kind = excluded.kind, secret = excluded.secret",
                             ByteSpan(handle), stored_kind(key.kind), stored.span());
     if (!status) return pass(status);
     return handle;
@@ -59,7 +61,9 @@ class StoredVault final : public Vault {
   Result<Hash256> import_x25519(const Secret<32>& secret) override {
     const Hash256 handle = key_handle(x25519_public(secret));
     const Stored stored(*this, kUseX25519, handle, secret);
-    auto status = write_row(*db_, "INSERT OR REPLACE INTO x25519_secret VALUES (?,?)",
+    auto status = write_row(*db_,
+                            "INSERT INTO x25519_secret VALUES (?,?)"
+                            " ON CONFLICT (handle) DO UPDATE SET secret = excluded.secret",
                             ByteSpan(handle), stored.span());
     if (!status) return pass(status);
     return handle;

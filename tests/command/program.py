@@ -120,7 +120,8 @@ def state(home):
     expect(run(home, "node", "create", "x.y"), 70, "", "Invalid value for NAME_OR_CONFIGURATION: x.y")
     expect(run(home, "node", "create", "{name: x}"), 64, "", "not built yet in weir")
     expect(run(home, "node", "create", "n", ENROLLMENT_TICKET="t"), 70, "", "Missing fields in enrollment ticket")
-    expect(run(home, "node", "list", OCKAM_DATABASE_CONNECTION_URL="postgres://x"), 70, "", "not built yet")
+    expect(run(home, "node", "list", OCKAM_DATABASE_CONNECTION_URL="postgres://x"), 70, "", "host and a port specified as host:port")
+    expect(run(home, "node", "list", OCKAM_DATABASE_USER="x"), 70, "", "OCKAM_DATABASE_INSTANCE")
     expect(run(home, "relay", "create", "r"), 70, "", "There is no default project defined")
 
     alice = expect(run(home, "identity", "create", "alice"), 0, None, "Marked alice as your default").stdout

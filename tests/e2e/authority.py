@@ -22,12 +22,16 @@ class Acme:
     """A project made by `project create`, on free ports."""
 
     def __init__(self, scene, *options):
-        self.scene, self.home = scene, scene.home("weir")
+        self.scene = scene
+        self.home = self.make_home()
         self.port, self.authority_port = free_port(), free_port()
         made = self.home.run("project", "create", "acme", "--address", f"127.0.0.1:{self.port}", "--authority-address",
                              f"127.0.0.1:{self.authority_port}", "--output", "json", *options).json()
         self.node = f"authority-{made['id']}"
         self.remember()
+
+    def make_home(self):
+        return self.scene.home("weir")
 
     def remember(self):
         for node in self.home.run("node", "list", "--output", "json").json():
@@ -169,47 +173,50 @@ def node_with_a_ticket():
 
 def killed_under_enrolment():
     with Scene() as scene:
-        acme = Acme(scene)
-        homes = [scene.home("weir") for _ in range(4)]
-        told, stop, troubles = [], threading.Event(), []
+        kill_under_enrolment(scene, Acme(scene))
 
-        def enroll_on(home):
-            while not stop.is_set():
-                result = acme.home.run("project", "ticket", ok=None)
-                if result.code != 0:
-                    continue
-                who = f"i{time.monotonic_ns()}"
-                for name in (who, who + "b"):                  # the second use must fail once the first was answered
-                    done = home.run("project", "enroll", result.out, "--identity", name, "--skip-credential-issue", ok=None)
-                    if done.code == 0:
-                        identifier = json.loads(done.out)["identity"]["identifier"]
-                        told.append((result.out, identifier))
-                    elif "Traceback" in done.err:
-                        troubles.append(str(done))
-        threads = [threading.Thread(target=enroll_on, args=(home,)) for home in homes]
-        for thread in threads:
-            thread.start()
-        for number in range(KILLS):
-            time.sleep(0.05 + 0.02 * (number % 10))
-            pid = acme.pid(acme.node)
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not alive(pid), 10, "the authority to be gone")
-            acme.home.run("project", "create", "acme")
-            acme.remember()
-        stop.set()
-        for thread in threads:
-            thread.join()
-        check(not troubles, "\n".join(troubles))
-        members = {m["identifier"] for m in acme.home.run("project-member", "list").json()}
-        lost = [identifier for _, identifier in told if identifier not in members]
-        check(not lost, f"{len(lost)} of {len(told)} enrolments are lost")
-        used = [ticket for ticket, _ in told]
-        check_equal(len(used), len(set(used)), "tickets that were accepted twice")
-        # Each member by the log is one, and no ticket stands there twice.
-        redeemed = [line["detail"]["ticket"] for line in acme.log() if line["action"] == "member-enrolled"]
-        check_equal(len(redeemed), len(set(redeemed)), "tickets that the log says were used twice")
-        check(len(told) >= KILLS // 2, f"only {len(told)} enrolments in {KILLS} kills")
-        print(f"{KILLS} kills, {len(told)} enrolments")
+
+def kill_under_enrolment(scene, acme):
+    homes = [scene.home("weir") for _ in range(4)]
+    told, stop, troubles = [], threading.Event(), []
+
+    def enroll_on(home):
+        while not stop.is_set():
+            result = acme.home.run("project", "ticket", ok=None)
+            if result.code != 0:
+                continue
+            who = f"i{time.monotonic_ns()}"
+            for name in (who, who + "b"):                  # the second use must fail once the first was answered
+                done = home.run("project", "enroll", result.out, "--identity", name, "--skip-credential-issue", ok=None)
+                if done.code == 0:
+                    identifier = json.loads(done.out)["identity"]["identifier"]
+                    told.append((result.out, identifier))
+                elif "Traceback" in done.err:
+                    troubles.append(str(done))
+    threads = [threading.Thread(target=enroll_on, args=(home,)) for home in homes]
+    for thread in threads:
+        thread.start()
+    for number in range(KILLS):
+        time.sleep(0.05 + 0.02 * (number % 10))
+        pid = acme.pid(acme.node)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(pid), 10, "the authority to be gone")
+        acme.home.run("project", "create", "acme")
+        acme.remember()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    check(not troubles, "\n".join(troubles))
+    members = {m["identifier"] for m in acme.home.run("project-member", "list").json()}
+    lost = [identifier for _, identifier in told if identifier not in members]
+    check(not lost, f"{len(lost)} of {len(told)} enrolments are lost")
+    used = [ticket for ticket, _ in told]
+    check_equal(len(used), len(set(used)), "tickets that were accepted twice")
+    # Each member by the log is one, and no ticket stands there twice.
+    redeemed = [line["detail"]["ticket"] for line in acme.log() if line["action"] == "member-enrolled"]
+    check_equal(len(redeemed), len(set(redeemed)), "tickets that the log says were used twice")
+    check(len(told) >= KILLS // 2, f"only {len(told)} enrolments in {KILLS} kills")
+    print(f"{KILLS} kills, {len(told)} enrolments")
 
 
 if __name__ == "__main__":

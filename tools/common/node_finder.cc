@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "control/store/postgres_place.h"
 #include "control/store/process.h"
 #include "control/store/state.h"
 #include "dataplane/wire/multiaddr.h"
@@ -37,10 +38,16 @@ Result<NodeRecord> find_running_node(const std::optional<std::string>& name, con
     return fail(Errc::kNotFound, "there is no such node: `weir node list` shows those of this home",
                 plain + " in " + *home + " (WEIR_HOME names another home)");
   };
+  auto postgres = postgres_place(env);
+  if (!postgres) return pass(postgres);
   // Looking must not make a home.
   struct stat info{};
-  if (::stat(database_path(*home).c_str(), &info) != 0) return missing();
-  auto state = State::open({.home = *home, .vfs = nullptr});
+  const std::string place = *postgres ? *home : database_path(*home);
+  if (::stat(place.c_str(), &info) != 0) return missing();
+  StateOptions options;
+  options.home = *home;
+  options.postgres = *postgres;
+  auto state = State::open(options);
   if (!state) return pass(state);
   auto node = name ? (*state)->nodes().get(plain) : (*state)->nodes().get_default();
   if (!node && node.error().code == Errc::kNotFound) return missing();

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "control/store/postgres_place.h"
 #include "tools/weir/failure.h"
 #include "tools/weir/values.h"
 
@@ -20,6 +21,14 @@ bool switched_on(const EnvLookup& env, const char* name) {
     refuse_usage(fmt::format("invalid value '{}' for the variable {}: true or false", *text, name));
   }
   return *value;
+}
+
+constexpr char kAdviceUrl[] =
+    "WEIR_DATABASE_URL is postgres://user:password@host:port/name; without it and without "
+    "OCKAM_DATABASE_* the state is in SQLite";
+
+[[noreturn]] void give_up_state(std::string what, const Error& error, const char* advice) {
+  give_up(Failure{std::move(what), {error.text()}, advice, {}, kExitFailed});
 }
 
 }  // namespace
@@ -69,19 +78,20 @@ const std::string& Context::home() {
 
 State& Context::state() {
   if (state_) return *state_;
-  if (setting(env_, "DATABASE_CONNECTION_URL") || setting(env_, "DATABASE_INSTANCE")) {
-    give_up("State in PostgreSQL is not built yet in weir",
-            "unset OCKAM_DATABASE_CONNECTION_URL and OCKAM_DATABASE_INSTANCE to use SQLite under "
-            "the home");
+  auto postgres = postgres_place(env_);
+  if (!postgres) give_up_state("Failed to open the state", postgres.error(), kAdviceUrl);
+  StateOptions options;
+  options.home = home();
+  options.postgres = *postgres;
+  auto opened = State::open(options);
+  if (!opened && *postgres) {
+    give_up_state(fmt::format("Failed to open the state in PostgreSQL at {}", (*postgres)->text()),
+                  opened.error(), kAdviceUrl);
   }
-  auto opened = State::open({.home = home(), .vfs = nullptr});
   if (!opened) {
-    const Error& error = opened.error();
-    give_up(Failure{fmt::format("Failed to open the local state in {}", home()),
-                    {error.text()},
-                    error.code == Errc::kRefused ? "" : "set WEIR_HOME to use another directory",
-                    {},
-                    kExitFailed});
+    const bool says_it = opened.error().code == Errc::kRefused;
+    give_up_state(fmt::format("Failed to open the local state in {}", home()), opened.error(),
+                  says_it ? "" : "set WEIR_HOME to use another directory");
   }
   state_ = std::move(*opened);
   return *state_;

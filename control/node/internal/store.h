@@ -42,4 +42,11 @@ std::optional<std::vector<Identifier>> identifiers_from(const nlohmann::json& op
 nlohmann::json identifier_json(const std::optional<Identifier>& id);
 std::optional<Identifier> identifier_from(const nlohmann::json& options, const char* key);
 
+// Fields of kept options, which may be anybody's text: what is missing or of another type is
+// `otherwise`, or empty. (json::value() would throw.)
+std::string text_from(const nlohmann::json& options, const char* key);
+bool flag_from(const nlohmann::json& options, const char* key, bool otherwise);
+std::uint64_t number_from(const nlohmann::json& options, const char* key, std::uint64_t otherwise);
+std::vector<std::string> texts_from(const nlohmann::json& options, const char* key);
+
 }  // namespace weir::control

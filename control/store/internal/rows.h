@@ -70,6 +70,22 @@ Status write_row(Database& db, std::string_view sql, const Values&... values) {
   return {};
 }
 
+// A write with RETURNING: its first row. To the end, because only then is the write done.
+template <typename Read, typename... Values>
+auto write_returning(Database& db, std::string_view sql, Read read, const Values&... values)
+    -> Result<decltype(read(std::declval<const Statement&>()))> {
+  using T = decltype(read(std::declval<const Statement&>()));
+  auto statement = db.query(sql, values...);
+  if (!statement) return pass(statement);
+  auto row = statement->step();
+  if (!row) return pass(row);
+  if (!*row) return fail(Errc::kInternal, "the database says nothing about what it wrote");
+  T value = read(*statement);
+  auto done = statement->finish();
+  if (!done) return pass(done);
+  return value;
+}
+
 // A write that must touch a row.
 template <typename... Values>
 Status write_existing(Database& db, const char* missing, std::string_view name,

@@ -5,7 +5,7 @@
 
 namespace weir {
 
-const Schema& main_schema();   // database.sqlite3
+const Schema& main_schema();   // database.sqlite3, or PostgreSQL
 const Schema& vault_schema();  // a vault's own file: secrets only
 
 }  // namespace weir

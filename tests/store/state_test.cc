@@ -1,45 +1,25 @@
+// The tables and their rules, in SQLite and in PostgreSQL.
+#include "control/store/state.h"
+
 #include <fstream>
 
 #include "base/check.h"
 #include "control/store/home.h"
 #include "control/store/process.h"
-#include "control/store/state.h"
-#include "store_testing.h"
+#include "store_case.h"
 
 namespace weir {
 namespace {
+
+class StoreState : public StoreCase {};
+WEIR_IN_BOTH(StoreState);
 
 std::string default_node(State& state) {
   auto node = state.nodes().get_default();
   return node ? node->name : "";
 }
 
-TEST(StoreState, FilesArePrivateWhateverTheUmask) {
-  TempDirectory temp;
-  const mode_t before = ::umask(0);
-  const std::string home = temp.path() + "/home";
-  {
-    auto state = open_state({.home = home});
-    ASSERT_TRUE(state);
-    auto transaction = state->database()->begin();
-    ASSERT_TRUE(transaction);
-    ASSERT_TRUE(state->histories().put("I1", as_bytes("x")));
-    EXPECT_EQ(mode_of(home + "/database.sqlite3-journal"), 0600u);
-    ASSERT_TRUE(transaction->commit());
-    ASSERT_TRUE(state->vaults().create("a"));
-    ASSERT_TRUE(state->vaults().create("b"));
-  }
-  ::umask(before);
-  EXPECT_EQ(mode_of(home), 0700u);
-  EXPECT_EQ(mode_of(home + "/database.sqlite3"), 0600u);
-  EXPECT_EQ(mode_of(home + "/vault-b"), 0600u);
-  ::chmod((home + "/database.sqlite3").c_str(), 0644);
-  ASSERT_TRUE(open_state({.home = home}));
-  EXPECT_EQ(mode_of(home + "/database.sqlite3"), 0600u);
-}
-
-TEST(StoreState, WhatWasStoredIsThereAfterReopening) {
-  TempDirectory temp;
+TEST_P(StoreState, WhatWasStoredIsThereAfterReopening) {
   NodeRecord node = make_node("n1", 77);
   node.pid_start_ticks = 12345678901234;
   node.tcp_listener_address = "127.0.0.1:4000";
@@ -48,8 +28,8 @@ TEST(StoreState, WhatWasStoredIsThereAfterReopening) {
   node.is_authority = true;
   node.created_at = 1'700'000'000;
   node.options = R"({"a":"\u0000"})";
-  ASSERT_TRUE(open_state({.home = temp.path()})->nodes().claim(node));
-  auto state = open_state({.home = temp.path()});
+  ASSERT_TRUE(open()->nodes().claim(node));
+  auto state = open();
   const auto read = state->nodes().get("n1");
   ASSERT_TRUE(read);
   EXPECT_EQ(read->identifier, node.identifier);
@@ -66,8 +46,8 @@ TEST(StoreState, WhatWasStoredIsThereAfterReopening) {
   EXPECT_TRUE(state->database()->check_integrity());
 }
 
-TEST(StoreState, DefaultNodeFollowsTheRulesOfTheOriginal) {
-  auto state = open_state({});
+TEST_P(StoreState, DefaultNodeFollowsTheRulesOfTheOriginal) {
+  auto state = open();
   auto& nodes = state->nodes();
   EXPECT_EQ(nodes.get_default().error().code, Errc::kNotFound);
   auto n1 = make_node("n1", ::getpid());
@@ -93,8 +73,8 @@ TEST(StoreState, DefaultNodeFollowsTheRulesOfTheOriginal) {
   EXPECT_EQ(nodes.remove("n2").error().code, Errc::kNotFound);
 }
 
-TEST(StoreState, ARunningNodeIsNotTakenOverButADeadOneIs) {
-  auto state = open_state({});
+TEST_P(StoreState, ARunningNodeIsNotTakenOverButADeadOneIs) {
+  auto state = open();
   auto& nodes = state->nodes();
   auto mine = make_node("n1", ::getpid());
   mine.pid_start_ticks = *process_start_ticks(::getpid());
@@ -116,8 +96,8 @@ TEST(StoreState, ARunningNodeIsNotTakenOverButADeadOneIs) {
   EXPECT_TRUE(other.is_default);
 }
 
-TEST(StoreState, ALateStopDoesNotMarkTheNextProcessAsStopped) {
-  auto state = open_state({});
+TEST_P(StoreState, ALateStopDoesNotMarkTheNextProcessAsStopped) {
+  auto state = open();
   auto node = make_node("n1", 41);
   ASSERT_TRUE(state->nodes().claim(node, true));
   ASSERT_TRUE(state->nodes().set_stopped("n1", 40));
@@ -126,17 +106,8 @@ TEST(StoreState, ALateStopDoesNotMarkTheNextProcessAsStopped) {
   EXPECT_EQ(state->nodes().get("n1")->pid, 0);
 }
 
-TEST(StoreState, APidIsOnlyOursWithItsStartTime) {
-  const auto ticks = process_start_ticks(::getpid());
-  ASSERT_TRUE(ticks);
-  EXPECT_EQ(process_status(::getpid(), *ticks), ProcessStatus::kRunning);
-  EXPECT_EQ(process_status(::getpid(), *ticks + 1), ProcessStatus::kStopped);
-  EXPECT_EQ(process_status(0, 0), ProcessStatus::kStopped);
-  EXPECT_EQ(process_status(-1, 0), ProcessStatus::kStopped);
-}
-
-TEST(StoreState, DeletingANodeTakesAllItCarries) {
-  auto state = open_state({});
+TEST_P(StoreState, DeletingANodeTakesAllItCarries) {
+  auto state = open();
   for (const char* name : {"n1", "n2"}) {
     auto node = make_node(name);
     ASSERT_TRUE(state->nodes().claim(node));
@@ -156,8 +127,8 @@ TEST(StoreState, DeletingANodeTakesAllItCarries) {
   EXPECT_EQ(state->attributes().list("n2", 2)->size(), 1u);
 }
 
-TEST(StoreState, ResourcesComeBackInOrderForRestore) {
-  auto state = open_state({});
+TEST_P(StoreState, ResourcesComeBackInOrderForRestore) {
+  auto state = open();
   auto& resources = state->resources();
   ASSERT_TRUE(resources.put({"n", kResourceRelay, "z", R"({"a":1})"}));
   ASSERT_TRUE(resources.put({"n", kResourceInlet, "a", "{}"}));
@@ -175,8 +146,8 @@ TEST(StoreState, ResourcesComeBackInOrderForRestore) {
   EXPECT_TRUE(resources.list("n")->empty());
 }
 
-TEST(StoreState, IdentitiesKeepTheirDefaultAndTheirUsers) {
-  auto state = open_state({});
+TEST_P(StoreState, IdentitiesKeepTheirDefaultAndTheirUsers) {
+  auto state = open();
   ASSERT_TRUE(state->vaults().create("v"));
   auto& identities = state->identities();
   IdentityRecord a{"a", identifier_of('a'), "v", false};
@@ -210,20 +181,19 @@ TEST(StoreState, IdentitiesKeepTheirDefaultAndTheirUsers) {
   EXPECT_FALSE(*state->histories().find(identifier_of('a')));
 }
 
-TEST(StoreState, VaultsFollowTheRulesOfTheOriginal) {
-  TempDirectory temp;
-  auto state = open_state({.home = temp.path()});
+TEST_P(StoreState, VaultsFollowTheRulesOfTheOriginal) {
+  auto state = open();
   auto& vaults = state->vaults();
   EXPECT_EQ(vaults.get_default_or_create()->name, "default");
   EXPECT_EQ(vaults.get_default_or_create()->path, "");
   EXPECT_EQ(vaults.create("default").error().code, Errc::kAlreadyExists);
   const auto second = vaults.create("two");
   ASSERT_TRUE(second);
-  EXPECT_EQ(second->path, temp.path() + "/vault-two");
+  EXPECT_EQ(second->path, home() + "/vault-two");
   EXPECT_FALSE(second->is_default);
   EXPECT_EQ(vaults.get_default_or_create().error().code, Errc::kRefused);
-  std::ofstream(temp.path() + "/taken") << "precious";
-  EXPECT_EQ(vaults.create("t", temp.path() + "/taken").error().code, Errc::kAlreadyExists);
+  std::ofstream(home() + "/taken") << "precious";
+  EXPECT_EQ(vaults.create("t", home() + "/taken").error().code, Errc::kAlreadyExists);
   IdentityRecord a{"a", identifier_of('a'), "two", false};
   ASSERT_TRUE(state->identities().create(a, {}));
   const auto refused = vaults.remove("two");
@@ -232,20 +202,20 @@ TEST(StoreState, VaultsFollowTheRulesOfTheOriginal) {
   ASSERT_TRUE(state->identities().remove("a"));
   ASSERT_TRUE(vaults.remove("two"));
   EXPECT_FALSE(std::filesystem::exists(second->path));
-  EXPECT_EQ(vaults.move("default", temp.path() + "/x").error().code, Errc::kUnsupported);
+  EXPECT_EQ(vaults.move("default", home() + "/x").error().code, Errc::kUnsupported);
   EXPECT_EQ(vaults.create("../evil").error().code, Errc::kInvalid);
 }
 
-TEST(StoreState, DeletingTheDatabaseVaultErasesItsPurposeKeys) {
-  auto state = open_state({});
+TEST_P(StoreState, DeletingTheDatabaseVaultErasesItsPurposeKeys) {
+  auto state = open();
   ASSERT_TRUE(state->vaults().create("v"));
   ASSERT_TRUE(state->purpose_keys().put("I1", kPurposeSecureChannel, as_bytes("pk")));
   ASSERT_TRUE(state->vaults().remove("v"));
   EXPECT_FALSE(*state->purpose_keys().find("I1", kPurposeSecureChannel));
 }
 
-TEST(StoreState, AHistoryIsComparedAndReplacedInOneStep) {
-  auto state = open_state({});
+TEST_P(StoreState, AHistoryIsComparedAndReplacedInOneStep) {
+  auto state = open();
   auto& histories = state->histories();
   const auto refuse = [](const std::optional<Bytes>&) -> Result<std::optional<Bytes>> {
     return fail(Errc::kRefused, "conflict");
@@ -261,8 +231,8 @@ TEST(StoreState, AHistoryIsComparedAndReplacedInOneStep) {
   EXPECT_EQ(**histories.find("I1"), (Bytes{1, 2}));
 }
 
-TEST(StoreState, ExpiredOrForeignAttributesAreNotGiven) {
-  auto state = open_state({});
+TEST_P(StoreState, ExpiredOrForeignAttributesAreNotGiven) {
+  auto state = open();
   auto& attributes = state->attributes();
   ASSERT_TRUE(attributes.put({"n", "Is", {7}, 10, 100, "Ia"}));
   EXPECT_TRUE(*attributes.find("n", "Is", "Ia", 99));
@@ -274,8 +244,8 @@ TEST(StoreState, ExpiredOrForeignAttributesAreNotGiven) {
   EXPECT_EQ(attributes.list("n", 0)->size(), 1u);
 }
 
-TEST(StoreState, AnEnrollmentTokenIsUsedNoMoreOftenThanAllowed) {
-  auto state = open_state({});
+TEST_P(StoreState, AnEnrollmentTokenIsUsedNoMoreOftenThanAllowed) {
+  auto state = open();
   auto& authority = state->authority();
   using Redeemed = AuthorityTables::Redeemed;
   const AuditRecord line{0, "A", 10, "I", "local", "x", "", "{}"};
@@ -294,8 +264,8 @@ TEST(StoreState, AnEnrollmentTokenIsUsedNoMoreOftenThanAllowed) {
   EXPECT_FALSE(*authority.find_member("A", "I3"));
 }
 
-TEST(StoreState, EveryChangeOfAMemberIsInTheLogAndTheLogOnlyGrows) {
-  auto state = open_state({});
+TEST_P(StoreState, EveryChangeOfAMemberIsInTheLogAndTheLogOnlyGrows) {
+  auto state = open();
   auto& authority = state->authority();
   const auto line = [](const char* action, const char* subject) {
     return AuditRecord{0, "A", 7, "Iactor", "1.2.3.4:5", action, subject, "{}"};
@@ -323,8 +293,8 @@ TEST(StoreState, EveryChangeOfAMemberIsInTheLogAndTheLogOnlyGrows) {
   EXPECT_EQ(authority.revocations("A")->size(), 1u) << "a member again";
 }
 
-TEST(StoreState, PoliciesCredentialsAndProjectsAreReplacedNotDoubled) {
-  auto state = open_state({});
+TEST_P(StoreState, PoliciesCredentialsAndProjectsAreReplacedNotDoubled) {
+  auto state = open();
   PolicyRecord policy{"n", PolicyScope::kResourceType, "tcp-inlet", "handle_message", "true"};
   ASSERT_TRUE(state->policies().put(policy));
   policy.expression = "false";
