@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/check.h"
 #include "control/store/state.h"
 
 namespace weir {
