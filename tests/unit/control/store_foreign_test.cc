@@ -1,4 +1,6 @@
 // Files at our path that are not ours: refused with advice, byte for byte untouched.
+#include <sqlite3.h>
+
 #include <fstream>
 #include <iterator>
 
