@@ -58,11 +58,21 @@ const char* authority_service_address(AuthorityService service) {
       return "credential_issuer";
     case AuthorityService::kRevocations:
       return kRevocationsAddress;
+    case AuthorityService::kOkta:
+      return kOktaAddress;
+    case AuthorityService::kProvider:
+      return kProviderAddress;
   }
   return "";
 }
 
 Status Authority::start() {
+  if (config_.oidc) {
+    if (Status good = config_.oidc->check(); !good) return good;
+  }
+  if (config_.okta) {
+    if (Status good = config_.okta->check(); !good) return good;
+  }
   std::vector<MemberRecord> members;
   nlohmann::json listed = nlohmann::json::object();
   for (const TrustedMember& one : config_.trusted) {
@@ -87,7 +97,8 @@ Status Authority::start() {
 
 std::vector<AuthorityService> Authority::services() const {
   std::vector<AuthorityService> all = {AuthorityService::kCredentialIssuer,
-                                       AuthorityService::kRevocations};
+                                       AuthorityService::kRevocations, AuthorityService::kProvider};
+  if (config_.okta) all.push_back(AuthorityService::kOkta);
   if (config_.direct_authentication) all.push_back(AuthorityService::kDirectAuthenticator);
   if (config_.token_enrollment) {
     all.push_back(AuthorityService::kTokenIssuer);
@@ -151,6 +162,9 @@ Bytes Authority::handle(AuthorityService service, const Caller& caller, ByteSpan
     case AuthorityService::kRevocations:
       answer = revocations(call);
       break;
+    case AuthorityService::kOkta:
+    case AuthorityService::kProvider:
+      return {};  // answered later: the other handle
   }
   return encoded(*request, request->id, std::move(answer));
 }

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +20,7 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "control/authority/attributes.h"
+#include "control/authority/provider_enrollment.h"
 #include "control/authority/requests.h"
 #include "control/identity/identities.h"
 #include "control/store/authority_store.h"
@@ -31,6 +34,8 @@ enum class AuthorityService : std::uint8_t {
   kTokenAcceptor,
   kCredentialIssuer,
   kRevocations,  // ours
+  kOkta,
+  kProvider,  // ours
 };
 // Its worker address, "direct_authenticator" ..
 const char* authority_service_address(AuthorityService service);
@@ -58,6 +63,9 @@ struct AuthorityConfig {
   std::uint64_t credential_life_s = kCredentialLifeDefaultS;
   // Whose credentials with `project` = project_id make an admin.
   std::optional<Identifier> account_authority;
+  // Whose word makes members.
+  std::optional<OidcEnrollment> oidc;
+  std::optional<OktaEnrollment> okta;
 };
 
 // Who asks: the identity at the other end of the innermost channel, and where from, for the log.
@@ -84,13 +92,17 @@ class Authority {
   // Writes the pre-trusted members anew, reads the revocations.
   Status start();
   std::vector<AuthorityService> services() const;
-  // The encoded answer; empty: silence, for what is no request.
+  // The encoded answer; empty: silence, for what is no request. Not for kOkta and kProvider.
   Bytes handle(AuthorityService service, const Caller& caller, ByteSpan request);
+  // The same for all services; `answered` is called exactly once, perhaps before this returns.
+  using Answered = std::function<void(Bytes)>;
+  void handle(AuthorityService service, const Caller& caller, ByteSpan request, Answered answered);
   // Whether this is a member's GET revocations_after(the version that is): to be handled when
   // `revocations_changed` is called, or kRevocationsHoldMs later.
   bool waits(AuthorityService service, const Caller& caller, ByteSpan request);
 
   std::function<void()> revocations_changed;
+  AskProvider ask_provider;  // unset: the provider's services are always busy
   const AuthorityConfig& config() const { return config_; }
 
  private:
@@ -128,6 +140,23 @@ class Authority {
   Answer issue_credential(const Call& call);
   Answer revocations(const Call& call);
 
+  // provider_enrollment.cc
+  struct Enrollment;
+  void begin_enrollment(Enrollment enrollment, ByteSpan body);
+  void end_enrollment(const Enrollment& enrollment, Result<oidc::Person> person);
+  std::optional<Answer> not_okta_enrollment(const wire::Request& request);
+  std::optional<Answer> not_provider_enrollment(const wire::Request& request);
+  Result<bool> is_guarded(AuthorityService service, const Identifier& who);
+  Result<std::map<std::string, std::string>> okta_attributes(const nlohmann::json& claims) const;
+  static Answer busy(std::string message);
+  void answer_enrollment(const Enrollment& enrollment, Answer answer);
+  void refuse_enrollment(const Enrollment& enrollment, std::string message,
+                         const std::string& reason);
+  void log_refusal(const Enrollment& enrollment, const std::string& reason);
+  std::string provider_name(const Enrollment& enrollment) const;
+  AuditRecord enrollment_line(const Enrollment& enrollment, const char* action,
+                              const nlohmann::json& detail) const;
+
   Result<Roles> roles_of(const Identifier& who);
   Result<std::optional<MemberRecord>> find(const Identifier& who);
   AuditRecord line(const Call& call, const char* action, std::string subject,
@@ -148,6 +177,7 @@ class Authority {
   std::uint64_t revocations_version_;
   std::uint64_t refusals_minute_ = 0;
   std::uint32_t refusals_logged_ = 0;
+  std::set<Identifier> enrolling_;  // by a provider, now: one at a time for each identity
 };
 
 }  // namespace weir

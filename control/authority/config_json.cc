@@ -30,6 +30,80 @@ Result<std::vector<TrustedMember>> trusted_from(const Json& json) {
   return members;
 }
 
+Json oidc_json(const OidcEnrollment& oidc) {
+  Json rules = Json::array();
+  for (const oidc::ClaimRule& rule : oidc.claims.rules) rules.push_back(rule.text());
+  Json required = Json::array();
+  for (const oidc::RequiredClaim& one : oidc.claims.required) required.push_back(one.text());
+  return {{"issuer", oidc.provider.issuer},
+          {"client_id", oidc.provider.client_id},
+          {"scope", oidc.provider.scope},
+          {"certificates", oidc.provider.ca_pem},
+          {"claims", rules},
+          {"required", required}};
+}
+
+Json okta_json(const OktaEnrollment& okta) {
+  return {{"tenant_base_url", okta.tenant_base_url},
+          {"certificate", okta.certificate},
+          {"attributes", okta.attributes}};
+}
+
+std::string text_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::vector<std::string> texts_in(const Json& json, const char* key) {
+  std::vector<std::string> texts;
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_array()) return texts;
+  for (const Json& one : *found) {
+    if (one.is_string()) texts.push_back(one.get<std::string>());
+  }
+  return texts;
+}
+
+Result<OidcEnrollment> oidc_from(const Json& json) {
+  if (!json.is_object()) return fail(Errc::kInvalid, "the authority's settings are damaged");
+  OidcEnrollment enrollment;
+  enrollment.provider.issuer = text_in(json, "issuer");
+  enrollment.provider.client_id = text_in(json, "client_id");
+  enrollment.provider.scope = text_in(json, "scope");
+  enrollment.provider.ca_pem = text_in(json, "certificates");
+  for (const std::string& text : texts_in(json, "claims")) {
+    auto rule = oidc::ClaimRule::parse(text);
+    if (!rule) return pass(rule);
+    enrollment.claims.rules.push_back(std::move(*rule));
+  }
+  for (const std::string& text : texts_in(json, "required")) {
+    auto one = oidc::RequiredClaim::parse(text);
+    if (!one) return pass(one);
+    enrollment.claims.required.push_back(std::move(*one));
+  }
+  if (Status good = enrollment.check(); !good) return pass(good);
+  return enrollment;
+}
+
+Result<OktaEnrollment> okta_from(const Json& json) {
+  if (!json.is_object()) return fail(Errc::kInvalid, "the authority's settings are damaged");
+  OktaEnrollment enrollment{text_in(json, "tenant_base_url"), text_in(json, "certificate"),
+                            texts_in(json, "attributes")};
+  if (Status good = enrollment.check(); !good) return pass(good);
+  return enrollment;
+}
+
+// Absent: unset. Present and wrong: an error, never an authority without it.
+template <typename T, typename Read>
+Status read_part(const Json& json, const char* key, std::optional<T>& out, Read read) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return {};
+  auto part = read(*found);
+  if (!part) return pass(part);
+  out = std::move(*part);
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<TrustedMember>> trusted_from_json(std::string_view text) {
@@ -44,14 +118,16 @@ std::string authority_json(const AuthoritySettings& settings) {
   for (const TrustedMember& member : config.trusted) {
     trusted[member.identifier.text()] = attribute_texts(member.attributes);
   }
-  const Json json = {{"project_id", config.project_id},
-                     {"trusted", trusted},
-                     {"direct_authentication", config.direct_authentication},
-                     {"token_enrollment", config.token_enrollment},
-                     {"adds_trust_context", config.adds_trust_context},
-                     {"enforces_admin_checks", config.enforces_admin_checks},
-                     {"credential_life_s", config.credential_life_s},
-                     {"account_authority", settings.account_authority_history}};
+  Json json = {{"project_id", config.project_id},
+               {"trusted", trusted},
+               {"direct_authentication", config.direct_authentication},
+               {"token_enrollment", config.token_enrollment},
+               {"adds_trust_context", config.adds_trust_context},
+               {"enforces_admin_checks", config.enforces_admin_checks},
+               {"credential_life_s", config.credential_life_s},
+               {"account_authority", settings.account_authority_history}};
+  if (config.oidc) json["oidc"] = oidc_json(*config.oidc);
+  if (config.okta) json["okta"] = okta_json(*config.okta);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -83,6 +159,8 @@ Result<AuthoritySettings> authority_from_json(std::string_view text) {
     config.trusted = std::move(*trusted);
   }
   settings.account_authority_history = words("account_authority");
+  if (Status read = read_part(json, "oidc", config.oidc, oidc_from); !read) return pass(read);
+  if (Status read = read_part(json, "okta", config.okta, okta_from); !read) return pass(read);
   return settings;
 }
 

@@ -2,6 +2,7 @@
 
 #include "control/identity/identities.h"
 #include "control/store/state.h"
+#include "crypto/secret.h"
 
 namespace weir::control {
 
@@ -11,13 +12,16 @@ Status AuthorityServer::start(AuthorityConfig config, Authority::AttributesOf at
                                            core_.rng, std::move(attributes_of));
   if (Status started = authority_->start(); !started) return started;
   authority_->revocations_changed = [this] { answer_all_soon(); };
+  providers_.configure(authority_->config());
+  authority_->ask_provider = [this](ProviderQuestion question, auto answered) {
+    return providers_.ask(std::move(question), std::move(answered));
+  };
   for (const AuthorityService service : authority_->services()) {
     const char* address = authority_service_address(service);
     const Status added = workers_.add({.address = address,
                                        .allowed = {core_.api_flow},
                                        .handle = [this, service](MessageEvent& message) {
-                                         on_message(service, message);
-                                         return false;
+                                         return on_message(service, message);
                                        }});
     if (!added) return added;
     core_.log(LogLevel::kInfo, "authority service at {}", address);
@@ -25,21 +29,49 @@ Status AuthorityServer::start(AuthorityConfig config, Authority::AttributesOf at
   return {};
 }
 
-void AuthorityServer::on_message(AuthorityService service, const MessageEvent& message) {
-  if (message.ret.count == 0) return;
+bool AuthorityServer::on_message(AuthorityService service, const MessageEvent& message) {
+  if (message.ret.count == 0) return false;
   Waiting one{service, {}, message.payload, message.ret};
   one.caller.identifier = core_.principals.identifier(message.principal);
   if (const SocketAddress* peer = links_.peer_of(message.link)) one.caller.origin = peer->text();
   core_.count(ControlCounter::kAuthorityRequests);
-  if (authority_->waits(service, one.caller, one.request)) return wait(std::move(one));
-  answer(one);
+  if (service == AuthorityService::kOkta || service == AuthorityService::kProvider) {
+    const bool later = ask_provider(one, message.link);
+    wipe(one.request);  // it has tokens
+    return later;
+  }
+  if (authority_->waits(service, one.caller, one.request)) {
+    wait(std::move(one));
+  } else {
+    answer(one);
+  }
+  return false;
+}
+
+bool AuthorityServer::ask_provider(const Waiting& one, const LinkId& link) {
+  // Answered while this runs: the caller gives the credit back. Later: whoever answers does.
+  struct Progress {
+    bool answered = false;
+    bool later = false;
+  };
+  auto progress = std::make_shared<Progress>();
+  authority_->handle(one.service, one.caller, one.request,
+                     [this, progress, service = one.service, link, ret = one.ret](Bytes response) {
+                       progress->answered = true;
+                       if (progress->later) core_.message_done(link);
+                       send(ret, service, std::move(response));
+                     });
+  progress->later = !progress->answered;
+  return progress->later;
 }
 
 void AuthorityServer::answer(const Waiting& one) {
-  Bytes response = authority_->handle(one.service, one.caller, one.request);
+  send(one.ret, one.service, authority_->handle(one.service, one.caller, one.request));
+}
+
+void AuthorityServer::send(const EncodedRoute& ret, AuthorityService service, Bytes response) {
   if (response.empty()) return core_.count(ControlCounter::kAuthorityMalformed);
-  core_.send_message(one.ret, encoded_local(authority_service_address(one.service)),
-                     std::move(response));
+  core_.send_message(ret, encoded_local(authority_service_address(service)), std::move(response));
 }
 
 // --- requests that wait

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "control/node/executor.h"
 #include "control/node/internal/parts.h"
 #include "control/node/internal/round_trip.h"
 
@@ -24,6 +25,7 @@ void Node::shutdown() { parts_->shutdown(); }
 void Node::step() {
   NodeCore& core = parts_->core;
   core.resolver.poll();
+  if (core.config.executor != nullptr) core.config.executor->poll();
   Event event;
   for (ShardPort* port : core.shards) {
     while (port->poll(event)) parts_->handle(event);

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "control/authority/authority.h"
+#include "control/http/http_client.h"
 #include "control/identity/identifier.h"
 #include "control/policy/expression.h"
 #include "control/project/project.h"
@@ -21,6 +22,8 @@
 #include "dataplane/wire/multiaddr.h"
 
 namespace weir {
+
+class Executor;  // control/node/executor.h
 
 // Completion of an operation: called exactly once, on the control thread, never before the
 // operation was accepted (but possibly before the call returns). Not called when the Node is
@@ -80,6 +83,10 @@ struct NodeConfig {
   std::uint32_t handshake_share_percent = 50;
   // Latency profiles read the CPU's tick counter; off: the Clock (simulators).
   bool hardware_ticks = false;
+  // What blocks, and the calls of an authority to identity providers. Null: it cannot ask any;
+  // unset: by libcurl. The executor outlives the node.
+  Executor* executor = nullptr;
+  HttpExchange http;
   NodeLimits limits;
 };
 

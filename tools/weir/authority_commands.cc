@@ -11,6 +11,7 @@
 #include "tools/weir/names.h"
 #include "tools/weir/node_here.h"
 #include "tools/weir/nodes.h"
+#include "tools/weir/oidc_options.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -37,6 +38,25 @@ std::uint64_t credential_life_s(Context& context, const Arguments& arguments) {
   return life->ms / 1000;
 }
 
+// As Ockam: all three, or there is no such service.
+std::optional<OktaEnrollment> okta_given(Context& context, const Arguments& arguments) {
+  int given = 0;
+  for (const char* key : {"tenant-base-url", "certificate", "attributes"}) {
+    given += arguments.has(key) ? 1 : 0;
+  }
+  if (given == 0) return std::nullopt;
+  if (given < 3) {
+    context.note(warning_line(
+        "Okta needs --tenant-base-url, --certificate and --attributes: without one of them nobody "
+        "can enroll with it"));
+    return std::nullopt;
+  }
+  OktaEnrollment okta{arguments.text("tenant-base-url"), arguments.text("certificate"),
+                      arguments.list("attributes")};
+  must(okta.check());
+  return okta;
+}
+
 NodeOptions options_of(Context& context, const Arguments& arguments, const std::string& name) {
   AuthoritySettings settings;
   AuthorityConfig& config = settings.config;
@@ -48,6 +68,8 @@ NodeOptions options_of(Context& context, const Arguments& arguments, const std::
   config.enforces_admin_checks = arguments.has("enforce-admin-checks");
   config.credential_life_s = credential_life_s(context, arguments);
   settings.account_authority_history = arguments.text_or("account-authority", "");
+  config.oidc = oidc_given(arguments);
+  config.okta = okta_given(context, arguments);
   NodeOptions options;
   options.tcp_listener_address = arguments.text_or("tcp-listener-address", "127.0.0.1:4000");
   options.identity = arguments.text_or("identity", name);
@@ -167,9 +189,13 @@ CommandSpec create_command() {
                 .checked(check_duration))
       .with(option("project-identity-identifier-file", "PATH", "No effect").hidden())
       .with(option("project-access-route", "ROUTE", "No effect").hidden())
-      .with(not_built_option("tenant-base-url", "TENANT_BASE_URL"))
-      .with(not_built_option("certificate", "CERTIFICATE"))
-      .with(not_built_option("attributes", "ATTRIBUTES"));
+      .with(oidc_options())
+      .with(option("tenant-base-url", "URL", "Okta: whose users may enroll"))
+      .with(option("certificate", "STRING", "Okta: the text of its certificate (PEM)"))
+      .with(option("attributes", "ATTRIBUTE_NAME",
+                   "Okta: a claim that becomes an attribute; may be "
+                   "repeated")
+                .repeatable());
 }
 
 }  // namespace

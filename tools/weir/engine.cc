@@ -19,6 +19,7 @@
 #include "control/node/api/models_json.h"
 #include "control/node/api/node_manager.h"
 #include "control/node/event_loop.h"
+#include "control/node/executor.h"
 #include "control/node/file_logger.h"
 #include "control/node/node.h"
 #include "control/node/shard_threads.h"
@@ -43,7 +44,8 @@ class Engine {
         secrets_(*vault_),
         store_(state),
         identities_(store_, secrets_, clock_),
-        resolver_([this] { loop_.wake(); }) {}
+        resolver_([this] { loop_.wake(); }),
+        helpers_([this] { loop_.wake(); }, kHelperThreadsMax) {}
 
   static Result<std::unique_ptr<Engine>> make(State& state, const std::string& identity_name,
                                               const UnlockVault& unlock) {
@@ -71,6 +73,7 @@ class Engine {
     logger(LogLevel::kInfo, "data plane: " + std::to_string(shards_->ports().size()) +
                                 " shard(s), " + shards_->io_name() + ", " + shards_->aead_name());
     if (!note.empty()) logger(LogLevel::kWarn, note);
+    config.executor = &helpers_;
     node_ = std::make_unique<Node>(std::move(config), shards_->ports(), persist ? &state_ : nullptr,
                                    identities_, resolver_, clock_, rng_, std::move(logger));
     return wait_for<std::optional<SocketAddress>>(
@@ -107,6 +110,8 @@ class Engine {
   }
 
  private:
+  static constexpr std::size_t kHelperThreadsMax = 16;
+
   State& state_;
   SystemClock clock_;
   SystemRng rng_;
@@ -116,6 +121,7 @@ class Engine {
   Identities identities_;
   EpollLoop loop_{clock_};
   SystemResolver resolver_;
+  HelperThreads helpers_;
   std::unique_ptr<ShardThreads> shards_;
   std::unique_ptr<Node> node_;
   std::optional<SocketAddress> bound_;

@@ -45,6 +45,7 @@ AuthorityAccess::AuthorityAccess(Context& context, const Project& project,
 
 Result<Bytes> AuthorityAccess::try_ask(const std::string& service, wire::Method method,
                                        const std::string& path, const std::optional<Bytes>& body) {
+  status_.reset();
   wire::MultiAddr to = project_.authority_route->slice(0, project_.authority_route->size() - 1);
   to.push_back(wire::Proto::kSecure, project_.authority_route->parts().back().value());
   to.push_back(wire::Proto::kService, service);
@@ -61,7 +62,8 @@ Result<Bytes> AuthorityAccess::try_ask(const std::string& service, wire::Method 
   }
   auto response = wire::decode_response(*answer);
   if (!response) return pass(response);
-  if (response->status == wire::ApiStatus::kOk) return std::move(response->body);
+  status_ = response->status;
+  if (status_ == wire::ApiStatus::kOk) return std::move(response->body);
   const wire::ErrorBody error = wire::response_error(*response);
   return fail(Errc::kRefused, "refused", error.message.value_or("without a reason"));
 }

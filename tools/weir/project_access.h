@@ -31,6 +31,8 @@ class AuthorityAccess {
   Bytes ask(const std::string& service, wire::Method method, const std::string& path,
             const std::optional<Bytes>& body = std::nullopt);
   void set_timeout_ms(std::uint64_t timeout_ms) { timeout_ms_ = timeout_ms; }
+  // Of the last answer; unset: there was none.
+  std::optional<wire::ApiStatus> status() const { return status_; }
 
   const ProjectAccess& project() const { return project_; }
   Identities& identities() { return node_->identities(); }
@@ -40,6 +42,7 @@ class AuthorityAccess {
   std::unique_ptr<TemporaryNode> node_;
   ProjectAccess project_;
   std::uint64_t timeout_ms_;
+  std::optional<wire::ApiStatus> status_;
 };
 
 }  // namespace weir::cli

@@ -16,6 +16,7 @@
 #include "tools/weir/names.h"
 #include "tools/weir/node_process.h"
 #include "tools/weir/nodes.h"
+#include "tools/weir/oidc_options.h"
 #include "tools/weir/project_access.h"
 #include "tools/weir/route_builder.h"
 #include "tools/weir/values.h"
@@ -94,6 +95,7 @@ void start_authority(Context& context, const Plan& plan, const IdentityRecord& a
   if (arguments.has("credential-ttl")) {
     config.credential_life_s = context.duration_ms(arguments, "credential-ttl", 0) / 1000;
   }
+  config.oidc = oidc_given(arguments);
   NodeOptions options;
   options.tcp_listener_address = plan.listen(plan.authority);
   options.identity = plan.authority_node();
@@ -180,6 +182,7 @@ void run_create(Context& context, const Arguments& arguments) {
   if (auto valid = check_node_name(name); !valid) {
     give_up(fmt::format("Invalid project name: {}", name), valid.error().text());
   }
+  (void)oidc_given(arguments);  // what is wrong with it is said before anything is made
   auto known = context.state().projects().get(name);
   Project project;
   if (known) {
@@ -190,6 +193,10 @@ void run_create(Context& context, const Arguments& arguments) {
               "choose another name, or forget it with `weir project delete`");
     }
     context.note(done_line(fmt::format("Project {} runs already", name)));
+    if (arguments.has("oidc-issuer")) {
+      context.note(warning_line(
+          "The identity provider of a project is chosen when it is made: it stays as it is"));
+    }
   } else if (known.error().code == Errc::kNotFound) {
     project = make_project(context, arguments, name);
     context.note(done_line(fmt::format("Created project {}", name)));
@@ -232,6 +239,7 @@ CommandSpec project_create_command() {
                 .checked(check_listen))
       .with(option("credential-ttl", "DURATION", "Life of credentials [default: 30d]")
                 .checked(check_duration))
+      .with(oidc_options())
       .with(option("cores", "CORES", "Shards of the relay node, as in `node create`")
                 .checked(check_cores))
       .with(option("systemd", "FOLDER", "Write units for both nodes there"));

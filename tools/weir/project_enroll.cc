@@ -7,12 +7,14 @@
 #include <fstream>
 
 #include "base/hex.h"
+#include "control/authority/provider_enrollment.h"
 #include "tools/weir/attribute_options.h"
 #include "tools/weir/commands.h"
 #include "tools/weir/credential_text.h"
 #include "tools/weir/failure.h"
 #include "tools/weir/identity_access.h"
 #include "tools/weir/project_access.h"
+#include "tools/weir/sign_in.h"
 #include "tools/weir/values.h"
 
 namespace weir::cli {
@@ -22,8 +24,11 @@ bool is_url(const std::string& text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
-bool says_already_member(const std::string& words) {
-  std::string lower = words;
+}  // namespace
+
+bool says_already_member(const Error& refusal) {
+  if (refusal.code != Errc::kRefused) return false;
+  std::string lower = refusal.detail;
   std::ranges::transform(lower, lower.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower.find("already a member") != std::string::npos;
@@ -50,6 +55,41 @@ void print_enrolled(Context& context, const Enrolled& enrolled, const IdentityRe
   context.print({.plain = plain, .machine = {}, .json = enrolled_json(enrolled, identity)});
 }
 
+namespace {
+
+// Ockam's flow with Okta: the addresses are below the tenant's, the authority gets the access token
+// (spec/04 8.7).
+void use_okta(Context& context, const Project& project, const IdentityRecord& identity,
+              std::uint64_t timeout_ms, bool opens_browser) {
+  const auto text = [&project](const char* key) {
+    const Json& config = *project.okta_config;
+    const auto found = config.find(key);
+    return found != config.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (!project.okta_config || !project.okta_config->is_object()) {
+    give_up("Okta addon not configured",
+            "the project's JSON has no okta_config; see `weir enroll` for other providers");
+  }
+  std::string tenant = text("tenant_base_url");
+  while (tenant.ends_with('/')) tenant.pop_back();
+  must(oidc::check_url(tenant));
+  oidc::DeviceFlow flow;
+  flow.device_authorization = tenant + "/v1/device/authorize";
+  flow.token = tenant + "/v1/token";
+  flow.client_id = text("client_id");
+  flow.scope = oidc::kScopeDefault;
+  flow.ca_pem = text("certificate");
+  const oidc::Tokens tokens = sign_in(context, flow, tenant, opens_browser);
+  AuthorityAccess authority(context, project, identity);
+  authority.set_timeout_ms(timeout_ms);
+  Bytes body = encode_okta_token(tokens);
+  const auto done = authority.try_ask(kOktaAddress, wire::Method::kPost, "v0/enroll", body);
+  wipe(body);
+  if (done) return;
+  if (!says_already_member(done.error())) give_up(done.error());
+  context.note(done_line("Identity is already enrolled with the project"));
+}
+
 void run_enroll(Context& context, const Arguments& arguments) {
   const IdentityRecord identity =
       arguments.has("identity") ? identity_or_new(context, arguments.text("identity"), Tell::kYes)
@@ -62,6 +102,9 @@ void run_enroll(Context& context, const Arguments& arguments) {
                           identity);
   }
   const Project project = stored_project(context, arguments.optional("project"));
+  if (arguments.has("okta")) {
+    use_okta(context, project, identity, timeout_ms, !arguments.has("no-browser"));
+  }
   AuthorityAccess authority(context, project, identity);
   authority.set_timeout_ms(timeout_ms);
   Enrolled enrolled;
@@ -119,8 +162,7 @@ Enrolled enroll(Context& context, const Ticket& ticket, const IdentityRecord& id
   const auto used = authority.try_ask("enrollment_token_acceptor", wire::Method::kPost, "/",
                                       ticket.code.encode());
   if (!used) {
-    enrolled.was_member =
-        used.error().code == Errc::kRefused && says_already_member(used.error().detail);
+    enrolled.was_member = says_already_member(used.error());
     if (!enrolled.was_member) {
       if (used.error().code == Errc::kRefused) {
         give_up(
@@ -158,7 +200,9 @@ CommandSpec project_enroll_command() {
                 .by_default("240s")
                 .checked(check_duration))
       .with(flag("skip-credential-issue", "Do not get a credential").hidden())
-      .with(not_built_flag("okta"));
+      .with(flag("okta", "Sign in with Okta instead: the project's JSON has an okta_config")
+                .conflicts_with("ENROLLMENT_TICKET"))
+      .with(flag("no-browser", "With --okta: do not open a browser (weir)").only_with("okta"));
 }
 
 }  // namespace weir::cli

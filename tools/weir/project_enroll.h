@@ -6,6 +6,7 @@
 
 #include "control/project/ticket.h"
 #include "tools/weir/context.h"
+#include "tools/weir/project_access.h"
 
 namespace weir::cli {
 
@@ -25,6 +26,13 @@ struct Enrolled {
 // Stores the project, redeems the code, and gets a first credential unless told not to.
 Enrolled enroll(Context& context, const Ticket& ticket, const IdentityRecord& identity,
                 std::uint64_t timeout_ms, bool with_credential);
+// A first or another credential of a member; gives up when it is none or the credential is wrong.
+CredentialAndPurposeKey fetch_credential(AuthorityAccess& authority,
+                                         const IdentityRecord& identity);
+// The authority's words for who has nothing to gain: for clients that is a success.
+bool says_already_member(const Error& refusal);
+// What `project enroll` and `enroll` print.
+void print_enrolled(Context& context, const Enrolled& enrolled, const IdentityRecord& identity);
 // The JSON of `project enroll`.
 Json enrolled_json(const Enrolled& enrolled, const IdentityRecord& identity);
 

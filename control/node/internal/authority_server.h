@@ -11,6 +11,7 @@
 
 #include "control/authority/authority.h"
 #include "control/node/internal/links.h"
+#include "control/node/internal/provider_lookup.h"
 #include "control/node/internal/workers.h"
 
 namespace weir {
@@ -22,7 +23,7 @@ namespace weir::control {
 class AuthorityServer {
  public:
   AuthorityServer(NodeCore& core, WorkerTable& workers, Links& links, State* state)
-      : core_(core), workers_(workers), links_(links), state_(state) {}
+      : core_(core), workers_(workers), links_(links), state_(state), providers_(core) {}
   ~AuthorityServer() { core_.timers.cancel(timer_); }
 
   // kRefused without a State: an authority that forgets its members is none.
@@ -40,8 +41,11 @@ class AuthorityServer {
     EncodedRoute ret;
     std::uint64_t until_ns = 0;
   };
-  void on_message(AuthorityService service, const MessageEvent& message);
+  // True: the answer comes later, and gives back the message's credit.
+  bool on_message(AuthorityService service, const MessageEvent& message);
+  bool ask_provider(const Waiting& one, const LinkId& link);
   void answer(const Waiting& one);
+  void send(const EncodedRoute& ret, AuthorityService service, Bytes response);
   void wait(Waiting one);
   void answer_first();
   void answer_all_soon();
@@ -51,6 +55,7 @@ class AuthorityServer {
   WorkerTable& workers_;
   Links& links_;
   State* state_;
+  ProviderLookup providers_;
   std::unique_ptr<Authority> authority_;
   std::deque<Waiting> waiting_;  // the oldest first
   std::map<Identifier, std::size_t> waiting_of_;
