@@ -519,8 +519,8 @@ TEST_F(ApiRoutes, InputsThatCrashOtherNodesAreErrors) {
   relay.relay_address = "x#y";
   EXPECT_EQ(ask(Method::kPost, "/node/relay", relay.encode()).status, ApiStatus::kBadRequest);
   EXPECT_FALSE(node_.relay);
-  Bytes deep = {0xa2, 0x05, 0x40, 0x06};
-  deep.insert(deep.end(), 800'000, 0x81);
+  Bytes deep(800'004, 0x81);
+  store_be32(deep.data(), 0xa2054006);
   EXPECT_EQ(ask(Method::kPost, "/node/inlet", deep).status, ApiStatus::kInternalServerError);
   EXPECT_EQ(ask(Method::kGet, "/policy/handle_message", deep).status,
             ApiStatus::kInternalServerError);

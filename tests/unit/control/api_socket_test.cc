@@ -111,9 +111,9 @@ class ApiSocketTest : public testing::Test {
   }
   static Bytes frame(const char* path, std::uint32_t id = 5) {
     const Bytes envelope = wire::encode_request({id, path, Method::kGet, false, {}});
-    Bytes out(4);
+    Bytes out(4 + envelope.size());
     store_be32(out.data(), static_cast<std::uint32_t>(envelope.size()));
-    out.insert(out.end(), envelope.begin(), envelope.end());
+    std::copy(envelope.begin(), envelope.end(), out.begin() + 4);
     return out;
   }
   static void send_all(int fd, ByteSpan bytes) {
