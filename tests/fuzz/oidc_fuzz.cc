@@ -8,6 +8,8 @@
 #include "control/oidc/claims.h"
 #include "control/oidc/device_flow.h"
 #include "control/oidc/id_token.h"
+#include "control/oidc/json_text.h"
+#include "crypto/sign.h"
 
 namespace {
 

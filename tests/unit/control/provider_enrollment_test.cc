@@ -134,6 +134,16 @@ TEST(ProviderEnrollment, AMemberHasWhatTheMappingSaysAndTheLogSaysWhose) {
   world.answer(World::ana());
   EXPECT_EQ(world.attributes(who), (Attributes{{"team", "analysis"}, {"sub", "ana"}}))
       << "a role that the provider gave goes with it";
+  // Removed, he is revoked until he signs in again.
+  const auto revoked = [&world] {
+    const auto got = world.ask(AuthorityService::kRevocations, world.admin, Method::kGet, "/");
+    return Revocations::decode((*got)->body)->identifiers->size();
+  };
+  world.ask(AuthorityService::kDirectAuthenticator, world.admin, Method::kDelete, "/" + who.text());
+  EXPECT_EQ(revoked(), 1u);
+  world.enroll(who);
+  world.answer(World::ana());
+  EXPECT_EQ(revoked(), 0u);
 }
 
 TEST(ProviderEnrollment, RefusalsChangeNothingAndAreLoggedWithoutTokens) {
