@@ -74,7 +74,7 @@ def tickets():
         code = "0" * 64
         for altered, words in ((",".join(fields[:3] + [code] + fields[4:]), "Unknown enrollment token"), (",".join(fields[:6]), "Missing fields"),
                                ("nonsense", "Missing fields"), ("", "Missing fields"),
-                               (",".join(fields[:4] + [fields[4][:-2] + "00"] + fields[5:]), "")):
+                               (",".join(fields[:4] + [fields[4][:-2] + ("01" if fields[4].endswith("00") else "00")] + fields[5:]), "")):
             refused = enrolled(three, altered, ok=False)
             check(words in refused.err, f"{altered[:60]!r}: {refused.err}")
         # Of another project: its authority does not know the code, and ours does not either.

@@ -136,8 +136,8 @@ TEST(ProviderEnrollment, AMemberHasWhatTheMappingSaysAndTheLogSaysWhose) {
       << "a role that the provider gave goes with it";
   // Removed, he is revoked until he signs in again.
   const auto revoked = [&world] {
-    const auto got = world.ask(AuthorityService::kRevocations, world.admin, Method::kGet, "/");
-    return Revocations::decode((*got)->body)->identifiers->size();
+    const auto listed = world.ask(AuthorityService::kRevocations, world.admin, Method::kGet, "/");
+    return Revocations::decode((*listed)->body)->identifiers->size();
   };
   world.ask(AuthorityService::kDirectAuthenticator, world.admin, Method::kDelete, "/" + who.text());
   EXPECT_EQ(revoked(), 1u);
