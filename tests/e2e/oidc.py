@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from harness import SKIPPED, Failure, Scene, check, check_equal, free_port, main
 from peer import bare_string, cbor_head  # noqa: E402
 
 MODULES = os.path.expanduser("~/.cache/weir/oidc")
+UNVERIFIED = ssl._create_unverified_context()       # for the test's own requests
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPE = "openid profile email"
 CLAIMS = ("--oidc-claim", "department=team", "--oidc-claim", "groups[dba]=may-dump", "--oidc-claim", "level=level",
@@ -67,7 +69,7 @@ def asked(url, form=None, headers=None, method=None):
     data = urllib.parse.urlencode(form).encode() if form is not None else None
     request = urllib.request.Request(url, data=data, headers=headers or {}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=10, context=UNVERIFIED) as reply:
             return reply.status, json.loads(reply.read() or "{}")
     except urllib.error.HTTPError as error:
         body = error.read()
@@ -77,7 +79,7 @@ def asked(url, form=None, headers=None, method=None):
 class Provider:
     def __init__(self, scene, port=None, **options):
         self.scene, self.port, self.options = scene, port or free_port(), options
-        self.issuer = f"http://127.0.0.1:{self.port}"
+        self.issuer = f"http{'s' if 'key' in options else ''}://127.0.0.1:{self.port}"
         self.process = None
         self.start()
 
@@ -172,6 +174,19 @@ class SignIn:
         self.err += err
         check_equal(self.process.returncode, exit_code, f"exit code; stderr: {self.err}")
         return out
+
+
+def certificates(scene):
+    """A certificate authority, and a provider's options with a certificate of it."""
+    path = {name: os.path.join(scene.path, f"tls-{name}") for name in ("ca", "ca_key", "key", "request", "certificate", "names")}
+    with open(path["names"], "w", encoding="ascii") as file:
+        file.write("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    for words in (f"req -x509 -newkey rsa:2048 -nodes -keyout {path['ca_key']} -out {path['ca']} -days 2 -subj /CN=authority",
+                  f"req -newkey rsa:2048 -nodes -keyout {path['key']} -out {path['request']} -subj /CN=provider",
+                  f"x509 -req -in {path['request']} -CA {path['ca']} -CAkey {path['ca_key']} -CAcreateserial -days 2"
+                  f" -extfile {path['names']} -out {path['certificate']}"):
+        subprocess.run(["openssl", *words.split()], check=True, capture_output=True)
+    return path["ca"], {"key": path["key"], "certificate": path["certificate"]}
 
 
 def with_provider(scene, provider, *more):
@@ -370,6 +385,25 @@ def wrong_issuer():
             check(said in result.err, f"{words}: {result.err}")
 
 
+def own_certificates():
+    """https, and only the certificates that the operator named."""
+    with Scene() as scene:
+        ca, tls = certificates(scene)
+        provider = Provider(scene, **tls)
+        acme = with_provider(scene, provider, "--oidc-ca", ca)
+        sign_in = SignIn(acme.member_home(), "enroll", "--output", "json")
+        provider.approve(sign_in.code)
+        check_equal(json.loads(sign_in.end(0))["credential"]["attributes"]["team"], "analysis", "his team")
+        refused = with_provider(scene, provider).member_home().run("enroll", ok=False)
+        check("SSL" in refused.err, f"a provider whose certificate nobody knows: {refused.err}")
+        other, _ = certificates(scene)
+        refused = with_provider(scene, provider, "--oidc-ca", other).member_home().run("enroll", ok=False)
+        check("SSL" in refused.err, f"a certificate of another authority: {refused.err}")
+        result = scene.home("weir").run("project", "create", "bad", "--oidc-issuer", provider.issuer, "--oidc-client-id", "x", "--oidc-ca",
+                                        tls["key"], ok=False)
+        check("no certificates" in result.err, result.err)
+
+
 def restarted_and_guarded():
     """Configuration survives; rights that an operator gave are not a provider's; roles come only from the mapping."""
     with Scene() as scene:
@@ -410,11 +444,9 @@ def no_provider():
 def okta(authority_kind, member_kind):
     """`project enroll --okta`, each side weir or a real ockam: the same bytes between them."""
     with Scene() as scene:
-        provider = Provider(scene)
-        certificate = os.path.join(scene.path, "okta.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", os.devnull, "-out", certificate, "-days", "2",
-                        "-subj", "/CN=okta"], check=True, capture_output=True)
-        with open(certificate, encoding="ascii") as file:
+        ca, tls = certificates(scene)
+        provider = Provider(scene, **tls)
+        with open(ca, encoding="ascii") as file:
             pem = "The certificate of the tenant\n" + file.read()           # a value that begins with a dash is an option
         admin, authority, member = scene.home("weir"), scene.home(authority_kind), scene.home(member_kind)
         project, port = "11111111-2222-4333-8444-555555555557", free_port()
@@ -468,7 +500,7 @@ def okta(authority_kind, member_kind):
 
 
 SCENARIOS = {function.__name__: function for function in (joins_and_uses_his_attributes, denied_expired_and_slow, provider_down,
-                                                          tokens_of_others, wrong_issuer, restarted_and_guarded, no_provider)}
+                                                          tokens_of_others, wrong_issuer, own_certificates, restarted_and_guarded, no_provider)}
 SCENARIOS["okta_weir"] = lambda: okta("weir", "weir")
 SCENARIOS["okta_real_member"] = lambda: okta("weir", "ockam")
 SCENARIOS["okta_real_authority"] = lambda: okta("ockam", "weir")

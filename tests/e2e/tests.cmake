@@ -40,7 +40,7 @@ if(TARGET weir AND NOT WEIR_FUZZ)
   foreach(scenario commands project refusals server_restarts many_at_once killed_under_enrolment)
     weir_e2e_test(postgres.${scenario} 240 "" postgres.py ${scenario})
   endforeach()
-  foreach(scenario joins_and_uses_his_attributes denied_expired_and_slow provider_down tokens_of_others wrong_issuer
+  foreach(scenario joins_and_uses_his_attributes denied_expired_and_slow provider_down tokens_of_others wrong_issuer own_certificates
           restarted_and_guarded no_provider okta_weir okta_real_member okta_real_authority)
     weir_e2e_test(oidc.${scenario} 180 "" oidc.py ${scenario})
   endforeach()

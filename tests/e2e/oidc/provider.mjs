@@ -1,11 +1,14 @@
 // A real OpenID Connect provider (oidc-provider) with the device-code flow, and endpoints by which a test is the person in front of
 // the browser:  node provider.mjs MODULES '{"port": 4000, "code_s": 60}'
+// With "key" and "certificate" (files) it speaks https.
 //
 //   POST /test/approve?user_code=X&account=ana     POST /test/deny?user_code=X
 //   POST /test/next?answer=slow_down&count=1       the next polls are answered so; a status (503) as well
 //   GET  /test/polls                               when tokens were asked for, in ms
 //
 // Its paths are those that Ockam expects below an Okta tenant's address; others find them by discovery.
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -27,7 +30,7 @@ const client = (id) => ({
   token_endpoint_auth_method: 'none',
 });
 
-const issuer = `http://127.0.0.1:${options.port}${options.issuer_path ?? ''}`;
+const issuer = `http${options.key ? 's' : ''}://127.0.0.1:${options.port}${options.issuer_path ?? ''}`;
 const provider = new Provider(issuer, {
   clients: [client('weir'), client('other')],
   features: { deviceFlow: { enabled: true, mask: '****-****' }, devInteractions: { enabled: false } },
@@ -98,4 +101,7 @@ provider.use(async (ctx, next) => {
   return undefined;
 });
 
-provider.listen(options.port, '127.0.0.1', () => console.log('ready'));
+const server = options.key
+  ? createServer({ key: readFileSync(options.key), cert: readFileSync(options.certificate) }, provider.callback())
+  : provider;
+server.listen(options.port, '127.0.0.1', () => console.log('ready'));
