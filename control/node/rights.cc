@@ -18,6 +18,7 @@ constexpr std::size_t kKeptAtOnceMax = 512;
 
 Rights::Rights(NodeCore& core, State* state, Policies& policies)
     : core_(core), state_(state), policies_(policies), gates_(kNobodysGate) {
+  for (std::uint8_t gate = 1; gate < kNobodysGate; ++gate) free_gates_.push_back(gate);
   policies_.on_change([this] { on_policies_changed(); });
 }
 
@@ -155,14 +156,20 @@ void Rights::expire() {
 
 // --- resources
 
-Decision Rights::decide(std::string_view name, ResourceType type,
-                        const std::optional<Identifier>& peer) const {
+AccessRequest Rights::request_of(std::string_view resource,
+                                 const std::optional<Identifier>& peer) const {
   AccessRequest request;
-  request.resource = name;
-  request.type = type;
+  request.resource = resource;
   request.subject = peer;
   request.attributes = peer ? attributes(*peer) : nullptr;
   request.authority = has_authority();
+  return request;
+}
+
+Decision Rights::decide(std::string_view name, ResourceType type,
+                        const std::optional<Identifier>& peer) const {
+  AccessRequest request = request_of(name, peer);
+  request.type = type;
   return policies_.decide(request);
 }
 
@@ -171,43 +178,51 @@ bool Rights::is_open(const std::string& name, ResourceType type) const {
   return decide(name, type, std::nullopt).source == Decision::Source::kNoAuthority;
 }
 
-bool Rights::is_per_resource(const std::string& name, ResourceType type) const {
-  if (policies_.find(PolicyScope::kResource, name) != nullptr) return true;
-  const Policy* policy = policies_.find(PolicyScope::kResourceType, resource_type_text(type));
-  return policy != nullptr && policy->text.find("resource.id") != std::string::npos;
+Rights::Rule Rights::rule_of(const std::string& name, ResourceType type) const {
+  AccessRequest request;
+  request.resource = name;
+  request.type = type;
+  const Policy* policy = policies_.in_effect(request);
+  if (policy == nullptr || !policy->expr) return {};
+  Rule rule{policy->text, {}, &*policy->expr};
+  if (policy->text.find("resource.id") == std::string::npos) return rule;
+  // A line end is in no policy's text.
+  rule.key += "\n" + name;
+  rule.resource = name;
+  return rule;
 }
 
 std::uint8_t Rights::take_gate(const std::string& name, ResourceType type) {
   if (is_open(name, type)) return kOpenGate;
-  const std::string key = is_per_resource(name, type) ? name : std::string();
-  std::uint8_t free = kNobodysGate;
+  const Rule rule = rule_of(name, type);
+  if (rule.expr == nullptr) return kNobodysGate;
   for (std::uint8_t i = 1; i < kNobodysGate; ++i) {
-    if (!gates_[i]) {
-      if (free == kNobodysGate) free = i;
-    } else if (gates_[i]->name == key && gates_[i]->type == type) {
-      ++gates_[i]->users;
-      return i;
-    }
+    if (gates_[i].users == 0 || gates_[i].key != rule.key) continue;
+    ++gates_[i].users;
+    return i;
   }
-  if (free == kNobodysGate) {
+  if (free_gates_.empty()) {
     core_.log(LogLevel::kError,
-              "{} resources have a policy of their own, more than weir can guard: {} is closed",
+              "{} different policies are in use, all that weir can guard: {} is closed",
               kNobodysGate - 1, name);
     return kNobodysGate;
   }
-  gates_[free] = Gate{key, type, 1};
-  return free;
+  const std::uint8_t gate = free_gates_.front();
+  free_gates_.pop_front();
+  gates_[gate] = Gate{rule.key, rule.resource, *rule.expr, 1};
+  return gate;
 }
 
 void Rights::drop_gate(std::uint8_t gate) {
-  if (gate == kOpenGate || gate == kNobodysGate) return;
-  if (--gates_[gate]->users == 0) gates_[gate].reset();
+  if (gate == kOpenGate || gate == kNobodysGate || --gates_[gate].users != 0) return;
+  gates_[gate] = {};
+  free_gates_.push_back(gate);
 }
 
 std::uint8_t Rights::guard(const WorkerAddress& worker, std::string name, ResourceType type) {
   unguard(worker);
   const std::uint8_t gate = take_gate(name, type);
-  const bool is_new = gate != kOpenGate && gate != kNobodysGate && gates_[gate]->users == 1;
+  const bool is_new = gate != kOpenGate && gate != kNobodysGate && gates_[gate].users == 1;
   guarded_[worker] = {std::move(name), type, gate};
   // Channels that are open do not know this gate yet.
   if (is_new && changed) changed(std::nullopt);
@@ -223,19 +238,33 @@ void Rights::unguard(const WorkerAddress& worker) {
 
 Gates Rights::gates_of(const Identifier& peer) const {
   Gates gates = kOpenGates;
+  AccessRequest request = request_of({}, peer);
   for (std::uint8_t i = 1; i < kNobodysGate; ++i) {
-    if (gates_[i] && decide(gates_[i]->name, gates_[i]->type, peer).allow) gates |= Gates{1} << i;
+    if (gates_[i].users == 0) continue;
+    request.resource = gates_[i].resource;
+    if (decide_by(*gates_[i].expr, request).allow) gates |= Gates{1} << i;
   }
   return gates;
 }
 
+// In this order, so that nobody is let through by a gate that means something else now, and nobody
+// is refused who has had the right before and has it afterwards: channels learn the new gates,
+// workers get them, channels forget the old ones.
 void Rights::on_policies_changed() {
+  std::vector<std::pair<WorkerAddress, std::uint8_t>> old;
   for (auto& [worker, guarded] : guarded_) {
     const std::uint8_t before = guarded.gate;
-    const std::uint8_t now = take_gate(guarded.name, guarded.type);
+    guarded.gate = take_gate(guarded.name, guarded.type);
+    if (guarded.gate == before) {
+      drop_gate(before);
+    } else {
+      old.emplace_back(worker, before);
+    }
+  }
+  if (!old.empty() && changed) changed(std::nullopt);
+  for (const auto& [worker, before] : old) {
+    core_.broadcast(SetWorkerGate{worker, guarded_.at(worker).gate});
     drop_gate(before);
-    guarded.gate = now;
-    if (now != before) core_.broadcast(SetWorkerGate{worker, now});
   }
   if (changed) changed(std::nullopt);
 }

@@ -86,6 +86,8 @@ class Policies {
   // Removing what is not there is no error. A type without policy is denied until the next start.
   Status remove(PolicyScope scope, const std::string& subject);
   const Policy* find(PolicyScope scope, std::string_view subject) const;
+  // The policy that decides: of the resource's name, else of its type.
+  const Policy* in_effect(const AccessRequest& request) const;
   // Names first, each in order of the text.
   std::vector<Policy> list() const;
 
@@ -98,7 +100,6 @@ class Policies {
  private:
   using Key = std::pair<PolicyScope, std::string>;
 
-  const Policy* in_effect(const AccessRequest& request) const;
   void notify() const;
 
   std::string node_name_;

@@ -7,6 +7,7 @@
 // stand side by side, and a live stream ends with the right to it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -67,9 +68,17 @@ class Rights {
     AttributeMap attributes;
     std::uint64_t expires_at_s = 0;
   };
+  // What decides about a resource. Resources with equal rules share a gate, unless the rule names
+  // them.
+  struct Rule {
+    std::string key;
+    std::string resource;        // empty: the rule does not name it
+    const Expr* expr = nullptr;  // null: nobody may
+  };
   struct Gate {
-    std::string name;  // empty: all of the type
-    ResourceType type = ResourceType::kEchoer;
+    std::string key;
+    std::string resource;
+    std::optional<Expr> expr;
     std::uint32_t users = 0;
   };
   struct Guarded {
@@ -77,13 +86,14 @@ class Rights {
     ResourceType type = ResourceType::kEchoer;
     std::uint8_t gate = kOpenGate;
   };
-  // Gate 63 is nobody's: for more policies than there are gates.
+  // Gate 63 is nobody's: for more rules than there are gates.
   static constexpr std::uint8_t kNobodysGate = kGatesMax - 1;
 
   bool is_open(const std::string& name, ResourceType type) const;
-  bool is_per_resource(const std::string& name, ResourceType type) const;
+  Rule rule_of(const std::string& name, ResourceType type) const;
   std::uint8_t take_gate(const std::string& name, ResourceType type);
   void drop_gate(std::uint8_t gate);
+  AccessRequest request_of(std::string_view resource, const std::optional<Identifier>& peer) const;
   void on_policies_changed();
   void expire();
   void tell(const std::vector<Identifier>& peers) const;
@@ -97,7 +107,10 @@ class Rights {
   std::map<std::pair<Identifier, Identifier>, Attested> attested_;  // by peer and authority
   std::map<Identifier, std::set<Identifier>> revoked_;              // by authority
   std::map<WorkerAddress, Guarded> guarded_;
-  std::vector<std::optional<Gate>> gates_;
+  std::vector<Gate> gates_;  // without users: free
+  // Of free gates, the one that was used longest ago is taken first: frames that are on their way
+  // between shards carry what a gate meant when they left.
+  std::deque<std::uint8_t> free_gates_;
   TimerId timer_ = kNoTimer;
   std::set<std::pair<Identifier, Identifier>> unkept_;  // of attested_, not stored yet
   TimerId keep_timer_ = kNoTimer;

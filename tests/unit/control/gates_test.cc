@@ -1,4 +1,6 @@
 // Gates: what a policy says reaches frames and live streams, on any number of shards.
+#include <map>
+
 #include "control/policy/access.h"
 #include "control/policy/policy_expression.h"
 #include "tests/unit/control/node_world.h"
@@ -99,52 +101,93 @@ TEST(Gates, AStreamEndsWithTheRightToIt) {
   }
 }
 
-TEST(Gates, ManyResourcesShareTheGateOfTheirType) {
+// A node with outlets, and another one that may use them if their policies say so.
+struct ManyOutlets {
+  ManyOutlets() : peer(world.network), target(peer.listen(address)) {}
+
+  std::string who() const { return other.node.config().identity.text(); }
+  // The outlets' own policies; empty: none.
+  void create(int count, const std::function<std::string(int)>& policy) {
+    for (int i = 0; i < count; ++i) {
+      const std::string name = "outlet" + std::to_string(i);
+      if (const std::string text = policy(i); !text.empty()) set_policy(name, text);
+      ASSERT_TRUE(world.wait<OutletStatus>([&](auto done) {
+        OutletRequest request;
+        request.to = wire::HostnamePort::parse(address.text()).value();
+        request.address = name;
+        node.node.create_outlet(request, std::move(done));
+      }));
+    }
+  }
+  void set_policy(const std::string& resource, const std::string& text) {
+    ASSERT_TRUE(
+        node.node.policies().put(PolicyScope::kResource, resource, expression(text.c_str())));
+  }
+  bool carries(int outlet) {
+    const std::string name = "outlet" + std::to_string(outlet);
+    auto [inlet, is_new] = inlets.try_emplace(outlet);
+    if (is_new) {
+      const auto made = world.inlet(other, World::at(node) + "/secure/api/service/" + name, name);
+      CHECK(made.has_value());
+      inlet->second = made->bind_address;
+    }
+    return world.round_trip(peer, target, inlet->second, "hello", 2'000);
+  }
+
   World world;
   SimNode& node = world.start(world.persona());
   SimNode& other = world.start(world.persona());
-  SimPeer peer(world.network);
+  SimPeer peer;
   SocketAddress address;
-  const SimEnd target = peer.listen(address);
-  ASSERT_TRUE(node.node.policies().put(PolicyScope::kResourceType, "tcp-outlet",
-                                       expression(other.node.config().identity.text().c_str())));
-  for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(world.wait<OutletStatus>([&](auto done) {
-      OutletRequest request;
-      request.to = wire::HostnamePort::parse(address.text()).value();
-      request.address = "outlet" + std::to_string(i);
-      node.node.create_outlet(request, std::move(done));
-    }));
-  }
-  const auto made = world.inlet(other, World::at(node) + "/secure/api/service/outlet99");
-  ASSERT_TRUE(made);
-  EXPECT_TRUE(world.round_trip(peer, target, made->bind_address, "hello"));
+  SimEnd target;
+  std::map<int, std::string> inlets;
+};
+
+TEST(Gates, ManyResourcesShareTheGateOfTheirType) {
+  ManyOutlets outlets;
+  ASSERT_TRUE(outlets.node.node.policies().put(PolicyScope::kResourceType, "tcp-outlet",
+                                               expression(outlets.who().c_str())));
+  outlets.create(100, [](int) { return ""; });
+  EXPECT_TRUE(outlets.carries(99));
+}
+
+TEST(Gates, ManyResourcesShareTheGateOfEqualPolicies) {
+  ManyOutlets outlets;
+  const std::string who = outlets.who();
+  outlets.create(150, [&](int i) { return i % 2 == 0 ? who : "nobody"; });
+  EXPECT_TRUE(outlets.carries(0));
+  EXPECT_TRUE(outlets.carries(148));
+  EXPECT_FALSE(outlets.carries(1));
+  EXPECT_FALSE(outlets.carries(149));
+  // One of them parts, and comes back.
+  outlets.set_policy("outlet148", "nobody or notanybody");
+  EXPECT_FALSE(outlets.carries(148));
+  EXPECT_TRUE(outlets.carries(0));
+  outlets.set_policy("outlet149", who);
+  outlets.set_policy("outlet148", who);
+  EXPECT_TRUE(outlets.carries(148));
+  EXPECT_TRUE(outlets.carries(149));
+  EXPECT_FALSE(outlets.carries(1));
+  EXPECT_FALSE(outlets.world.logged("all that weir can guard"));
+}
+
+TEST(Gates, APolicyThatNamesItsResourceIsNotShared) {
+  ManyOutlets outlets;
+  outlets.create(2, [](int) { return R"((= resource.id "outlet1"))"; });
+  EXPECT_FALSE(outlets.carries(0));
+  EXPECT_TRUE(outlets.carries(1));
 }
 
 TEST(Gates, MorePoliciesThanGatesCloseWhatHasNone) {
-  World world;
-  SimNode& node = world.start(world.persona());
-  SimNode& other = world.start(world.persona());
-  SimPeer peer(world.network);
-  SocketAddress address;
-  const SimEnd target = peer.listen(address);
-  const std::string who = other.node.config().identity.text();
-  for (int i = 0; i < 70; ++i) {
-    const std::string name = "outlet" + std::to_string(i);
-    ASSERT_TRUE(node.node.policies().put(PolicyScope::kResource, name, expression(who.c_str())));
-    ASSERT_TRUE(world.wait<OutletStatus>([&](auto done) {
-      OutletRequest request;
-      request.to = wire::HostnamePort::parse(address.text()).value();
-      request.address = name;
-      node.node.create_outlet(request, std::move(done));
-    }));
-  }
-  const auto open = world.inlet(other, World::at(node) + "/secure/api/service/outlet0", "first");
-  const auto closed = world.inlet(other, World::at(node) + "/secure/api/service/outlet69", "last");
-  ASSERT_TRUE(open && closed);
-  EXPECT_TRUE(world.round_trip(peer, target, open->bind_address, "hello"));
-  EXPECT_FALSE(world.round_trip(peer, target, closed->bind_address, "hello", 2'000));
-  EXPECT_TRUE(world.logged("more than weir can guard"));
+  ManyOutlets outlets;
+  const std::string who = outlets.who();
+  outlets.create(70, [&](int i) { return who + " or other" + std::to_string(i); });
+  EXPECT_TRUE(outlets.carries(0));
+  EXPECT_FALSE(outlets.carries(69));
+  EXPECT_TRUE(outlets.world.logged("all that weir can guard"));
+  // Gates that are free again serve what had none.
+  for (int i = 10; i < 20; ++i) outlets.set_policy("outlet" + std::to_string(i), who);
+  EXPECT_TRUE(outlets.carries(69));
 }
 
 TEST(Gates, AHopIsNoWayAround) {
