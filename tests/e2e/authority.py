@@ -132,6 +132,19 @@ def roles():
         check_equal(sequences, sorted(set(sequences)), "numbers of the log")
 
 
+def legacy_identity():
+    with Scene() as scene:
+        home = scene.home("weir")
+        home.run("identity", "create", "authority")
+        before = home.run("identity", "show", "authority", "--output", "json").json()
+        home.run("authority", "create", "--project-identifier", "1", "--trusted-identities", "{}", "--tcp-listener-address",
+                 f"127.0.0.1:{free_port()}")
+        scene.pids.add(home.run("node", "show", "authority-1", "--output", "json").json()["pid"])
+        after = home.run("identity", "show", "authority-1", "--output", "json").json()
+        check_equal(after["identifier"], before["identifier"], "the authority's identity")
+        check_equal([one["name"] for one in home.run("identity", "list", "--output", "json").json()], ["authority-1"], "identities")
+
+
 def credentials_in_use():
     """Short-lived credentials are renewed under a portal that stays in use, also while the authority is away for a moment."""
     with Scene() as scene:
@@ -220,4 +233,4 @@ def kill_under_enrolment(scene, acme):
 
 
 if __name__ == "__main__":
-    main({function.__name__: function for function in (tickets, roles, credentials_in_use, node_with_a_ticket, killed_under_enrolment)})
+    main({function.__name__: function for function in (tickets, roles, legacy_identity, credentials_in_use, node_with_a_ticket, killed_under_enrolment)})

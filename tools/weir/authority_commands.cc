@@ -78,6 +78,17 @@ NodeOptions options_of(Context& context, const Arguments& arguments, const std::
   return options;
 }
 
+// Authorities of old had one name for their identity (spec/08 section 9).
+void rename_legacy_identity(Context& context, const std::string& name) {
+  IdentityTable& identities = context.state().identities();
+  if (identities.get(name)) return;
+  auto legacy = identities.get("authority");
+  if (!legacy) return;
+  legacy->name = name;
+  must(identities.create(*legacy, {}));
+  context.note(info_line(fmt::format("The identity authority is called {} now", name)));
+}
+
 void run_create(Context& context, const Arguments& arguments) {
   const std::string name = "authority-" + arguments.text("project-identifier");
   if (auto valid = check_node_name(name); !valid) {
@@ -85,6 +96,7 @@ void run_create(Context& context, const Arguments& arguments) {
             valid.error().text());
   }
   const NodeOptions options = options_of(context, arguments, name);
+  if (!arguments.has("identity")) rename_legacy_identity(context, name);
   if (arguments.has("foreground")) return run_node_here(context, arguments, name, options);
   refuse_running(context, name, arguments);
   start_node(context, name, options, false, arguments.has("skip-is-running-check"));
