@@ -145,6 +145,40 @@ def legacy_identity():
         check_equal([one["name"] for one in home.run("identity", "list", "--output", "json").json()], ["authority-1"], "identities")
 
 
+def account_authority():
+    """Who shows the account authority's credential for the project is its admin, in nobody's list of members."""
+    with Scene() as scene:
+        home = scene.home("weir")
+        for name in ("account", "boss", "other"):
+            home.run("identity", "create", name)
+        history = home.run("identity", "show", "account", "--full", "--encoding", "hex").out.strip()
+        issuer = home.run("identity", "show", "account", "--output", "json").json()["identifier"]
+        port = free_port()
+        home.run("authority", "create", "--project-identifier", "p1", "--trusted-identities", "{}", "--account-authority", history,
+                 "--tcp-listener-address", f"127.0.0.1:{port}")
+        scene.pids.add(home.run("node", "show", "authority-p1", "--output", "json").json()["pid"])
+        services = f"/ip4/127.0.0.1/tcp/{port}/secure/api/service/"
+
+        def answer(name, project, service, request):
+            identifier = home.run("identity", "show", name, "--output", "json").json()["identifier"]
+            node = f"{name}-{project}"
+            scene.node("weir", node, home=home, options=("--identity", name, "--authority-identity", history, "--credential-scope", "s"))
+            credential = home.run("credential", "issue", "--as", "account", "--for", identifier, "--attribute", f"project={project}",
+                                  "--encoding", "hex").out.strip()
+            home.run("credential", "store", "--issuer", issuer, "--credential", credential, "--scope", "s", "--at", node)
+            home.run("node", "stop", node)                     # what is stored is read when it starts
+            home.run("node", "start", node)
+            scene.pids.add(home.run("node", "show", node, "--output", "json").json()["pid"])
+            got = home.run("message", "send", "--from", node, "--to", services + service, "--hex", request).out
+            header = bytes.fromhex(got)
+            return header[header.index(b"\x03") + 1:][:3]      # {1: id, 2: re, 3: status, 4: body?}
+
+        ids = "14a40107026b2f6d656d6265725f696473030004f4"
+        ok, forbidden = bytes.fromhex("18c8"), bytes.fromhex("190193")
+        check(answer("boss", "p1", "direct_authenticator", ids).startswith(ok), "an admin by the account's word")
+        check(answer("boss", "p2", "direct_authenticator", ids).startswith(forbidden), "an admin of another project")
+
+
 def credentials_in_use():
     """Short-lived credentials are renewed under a portal that stays in use, also while the authority is away for a moment."""
     with Scene() as scene:
@@ -233,4 +267,4 @@ def kill_under_enrolment(scene, acme):
 
 
 if __name__ == "__main__":
-    main({function.__name__: function for function in (tickets, roles, legacy_identity, credentials_in_use, node_with_a_ticket, killed_under_enrolment)})
+    main({function.__name__: function for function in (tickets, roles, legacy_identity, account_authority, credentials_in_use, node_with_a_ticket, killed_under_enrolment)})
