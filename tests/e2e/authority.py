@@ -5,6 +5,8 @@
 a member is one afterwards, and a ticket for one is used once.
 """
 
+import contextlib
+import http.server
 import json
 import os
 import signal
@@ -53,6 +55,27 @@ def enrolled(home, ticket, ok=True):
     return result.json()["identity"]["identifier"] if ok else result
 
 
+@contextlib.contextmanager
+def served(text):
+    """A URL of this machine with the text behind it."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/ticket" else 404)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/ticket"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def tickets():
     with Scene() as scene:
         acme = Acme(scene)
@@ -69,6 +92,11 @@ def tickets():
         check("Unknown enrollment token" in enrolled(three, brief, ok=False).err, "an expired ticket")
         for form in (("--hex",), ("--legacy",), ("--output", "json")):
             enrolled(scene.home("weir"), acme.ticket(*form))
+        with served(acme.ticket()) as url:
+            enrolled(scene.home("weir"), url)
+            check("answers 404" in enrolled(three, url + "x", ok=False).err, "a URL without a ticket")
+        check("cannot be fetched" in enrolled(three, url, ok=False).err, "a URL of nobody")
+        check("without TLS" in enrolled(three, "http://0.0.0.0:9/ticket", ok=False).err, "a ticket in the clear")
         good = acme.ticket()
         fields = good.split(",")
         code = "0" * 64
