@@ -1,12 +1,13 @@
 #include "control/vault/internal/pkcs11_module.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string_view>
+#include <type_traits>
 #include <vector>
+
+#include "base/shared_library.h"
 
 namespace weir {
 namespace {
@@ -64,14 +65,13 @@ Result<std::shared_ptr<Pkcs11Module>> Pkcs11Module::load(const std::string& path
   if (!std::filesystem::exists(path, failed)) {
     return fail(Errc::kNotFound, "there is no PKCS#11 module", path);
   }
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  void* symbol = library == nullptr ? nullptr : ::dlsym(library, "C_GetFunctionList");
-  if (symbol == nullptr) {
-    const char* why = ::dlerror();
-    return fail(Errc::kInvalid, "this is no PKCS#11 module", why == nullptr ? path : why);
-  }
+  const auto library = SharedLibrary::load(path);
+  std::remove_pointer_t<CK_C_GetFunctionList>* list = nullptr;
+  const Status found =
+      library ? library->find("C_GetFunctionList", list) : std::unexpected(library.error());
+  if (!found) return fail(Errc::kInvalid, "this is no PKCS#11 module", found.error().detail);
   CK_FUNCTION_LIST* calls = nullptr;
-  CK_RV code = reinterpret_cast<CK_C_GetFunctionList>(symbol)(&calls);
+  CK_RV code = list(&calls);
   if (code != CKR_OK || calls == nullptr) return pkcs11_error(code, "loading the module");
   code = calls->C_Initialize(nullptr);
   if (code != CKR_OK && code != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
