@@ -207,7 +207,14 @@ TEST_F(TwoShards, ADestinationThatDoesNotReadStopsItsSourceAcrossShards) {
     EXPECT_EQ(second.shard.counters.drops[reason], 0u)
         << drop_reason_name(static_cast<DropReason>(reason));
   }
-  EXPECT_EQ(first.shard.links.at(links[0].link.index).source.crossing_bytes, 0u);
+  // What is left is less than the frames' heads, which were not counted; the credit for it comes
+  // when it has been sent.
+  const auto& source = first.shard.links.at(links[0].link.index).source;
+  for (int turn = 0; turn < 200'000 && source.crossing_bytes != 0; ++turn) {
+    (void)recv(b, sink.data(), sink.size(), 0);
+    step();
+  }
+  EXPECT_EQ(source.crossing_bytes, 0u);
 }
 
 TEST_F(TwoShards, AConnectionThatEndsLeavesNoGateOnAnotherShard) {
